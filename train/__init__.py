@@ -1,0 +1,1 @@
+"""Training scripts. They import from `apvgen`; nothing in `apvgen` imports from here."""
