@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+
+from apvgen import fda
+from apvgen.fda import Override
+from apvgen.types import Affine
+
+
+@pytest.fixture
+def face() -> np.ndarray:
+    """A 100 px face mesh, eight frames, whose jaw drops by up to 15 % of its height in frames 2 to 5."""
+    rng = np.random.default_rng(0)
+    mesh = rng.uniform(20, 80, (468, 2))
+    mesh[list(fda.STABLE_LANDMARKS), 1] = rng.uniform(0, 45, len(fda.STABLE_LANDMARKS))
+    mesh[10], mesh[152], mesh[234], mesh[454] = (50, 0), (50, 100), (0, 40), (100, 40)
+    mesh[13], mesh[14] = (50, 75), (50, 75)
+    frames = np.repeat(mesh[None], 8, 0)
+    drop = np.array([0, 0, 5, 10, 15, 5, 0, 0])
+    frames[:, 152, 1] += drop
+    frames[:, 14, 1] += drop
+    return frames
+
+
+def moved(frames: np.ndarray, a: tuple[float, float], b: tuple[float, float]) -> np.ndarray:
+    return frames * a + b
+
+
+def test_training_samples_follow_equations_2_to_5():
+    rng = np.random.default_rng(3)
+    draws = [fda.sample(rng) for _ in range(4000)]
+    a, b = np.array([d.a for d in draws]), np.array([d.b for d in draws])
+    np.testing.assert_allclose(a.min(0), [0.45, 0.30], atol=1e-3)
+    np.testing.assert_allclose(a.max(0), [0.55, 0.40], atol=1e-3)
+    assert (b[:, 0] >= 0).all()
+    assert (a[:, 0] + b[:, 0] <= 1).all(), "a face leaves the picture sideways"
+    np.testing.assert_allclose([b[:, 1].min(), b[:, 1].max()], [0.05, 0.15], atol=1e-3)
+    share = b[:, 0] / (1 - a[:, 0])
+    np.testing.assert_allclose([share.mean(), share.var()], [1 / 2, 1 / 12], atol=0.01)
+
+
+def test_a_seed_gives_the_same_sample():
+    first, second = fda.sample(np.random.default_rng(5)), fda.sample(np.random.default_rng(5))
+    assert (first.a == second.a).all()
+    assert (first.b == second.b).all()
+
+
+@pytest.mark.parametrize("mode", ["paper", "stable", "head_pose"])
+def test_planted_scale_and_shift_are_recovered(face, mode):
+    a = (0.4, 0.4) if mode == "head_pose" else (0.4, 0.6)
+    fitted = fda.fit(face, moved(face, a, (12, -30)), mode)
+    np.testing.assert_allclose(fitted.a, np.tile(a, (8, 1)), rtol=1e-9)
+    np.testing.assert_allclose(fitted.b, np.tile((12, -30), (8, 1)), atol=1e-9)
+
+
+def test_paper_mode_makes_the_boxes_equal(face):
+    target = np.random.default_rng(1).uniform(100, 300, (8, 468, 2))
+    placed = fda.fit(face, target, "paper").apply(face)
+    np.testing.assert_allclose(placed.min(1), target.min(1), atol=1e-9)
+    np.testing.assert_allclose(placed.max(1), target.max(1), atol=1e-9)
+
+
+def test_paper_mode_cancels_the_jaw_and_stable_mode_keeps_it(face):
+    silent = np.repeat(face[:1], len(face), 0)
+    paper, stable = fda.fit(face, silent, "paper"), fda.fit(face, silent, "stable")
+    chin = face[:, 152, 1]
+    np.testing.assert_allclose(paper.apply(face)[:, 152, 1], chin[0], atol=1e-9)
+    np.testing.assert_allclose(stable.apply(face)[:, 152, 1], chin, atol=1e-9)
+    assert fda.lip_gap_kept(face, stable, stable) == pytest.approx(1)
+    # A jaw drop d on a face of height h scales every gap by h / (h + d): weights 5, 10, 15, 5 of a 100 px face.
+    expected = sum(d * 100 / (100 + d) for d in (5, 10, 15, 5)) / 35
+    assert fda.lip_gap_kept(face, paper, stable) == pytest.approx(expected)
+
+
+def test_missing_and_flat_faces_have_no_map(face):
+    target = face.copy()
+    target[2] = np.nan
+    target[4, :, 0] = 7
+    for mode in ("paper", "stable"):
+        fitted = fda.fit(face, target, mode)
+        assert np.isnan(fitted.a[[2, 4]]).all()
+        assert np.isfinite(fitted.a[[0, 1, 3, 5]]).all()
+
+
+def test_only_short_inner_gaps_are_bridged():
+    values = np.arange(20, dtype=float)[:, None] * 3
+    holes = values.copy()
+    holes[[0, 1]], holes[4:9], holes[11:17], holes[19] = np.nan, np.nan, np.nan, np.nan
+    filled = fda.bridge_gaps(holes, max_gap=5)
+    np.testing.assert_allclose(filled[4:9], values[4:9])
+    assert np.isnan(filled[[0, 1, 19]]).all(), "a face was invented before the first or after the last detection"
+    assert np.isnan(filled[11:17]).all(), "a gap of 6 frames was bridged"
+    assert np.isnan(fda.bridge_gaps(holes, max_gap=0)[4:9]).all()
+
+
+def test_smoothing_lowers_jitter_keeps_lines_and_skips_gaps():
+    rng = np.random.default_rng(0)
+    line = np.linspace(1, 2, 60)[:, None]
+    noisy = 1 + rng.normal(0, 0.05, line.shape)
+    noisy[30:33] = np.nan
+    calm = fda.smooth(noisy, 2.0)
+    assert np.isnan(calm[30:33]).all()
+    known = np.isfinite(noisy[:, 0])
+    assert calm[known].std() < 0.5 * noisy[known].std()
+    np.testing.assert_allclose(fda.smooth(line, 2.0)[10:-10], line[10:-10], atol=1e-12)
+    np.testing.assert_array_equal(fda.smooth(line, 0), line)
+
+
+@pytest.mark.parametrize("mode", ["paper", "stable"])
+def test_scale_smoothing_does_not_move_the_face(face, mode):
+    rng = np.random.default_rng(4)
+    target = moved(face, (0.5, 0.5), (10, 20)) * (1 + rng.normal(0, 0.02, (8, 1, 1)))
+    fitted = fda.fit(face, target, mode)
+    calm = fda.smooth_scale(fitted, face, 1.5, mode)
+    assert np.diff(calm.a[:, 0]).std() < np.diff(fitted.a[:, 0]).std()
+    used = face if mode == "paper" else face[:, list(fda.STABLE_LANDMARKS)]
+
+    def anchor(points: np.ndarray) -> np.ndarray:
+        return (points.min(1) + points.max(1)) / 2 if mode == "paper" else points.mean(1)
+
+    np.testing.assert_allclose(anchor(calm.apply(used)), anchor(fitted.apply(used)), atol=1e-9)
+
+
+def test_overrides_scale_about_the_box_and_shift_in_face_sizes(face):
+    still = np.repeat(face[:1], 5, 0)
+    fitted = Affine(np.full((5, 2), 2.0), np.full((5, 2), 10.0))
+    keys = [Override(3, scale=(3.0, 1.0)), Override(1, offset=(0.5, 0.0))]
+    placed, corrected = fitted.apply(still), fda.override(fitted, still, keys).apply(still)
+    low, high = placed.min(1), placed.max(1)
+    new_low, new_high = corrected.min(1), corrected.max(1)
+    size = high - low
+    np.testing.assert_allclose((new_high - new_low) / size, [[1, 1], [1, 1], [2, 1], [3, 1], [3, 1]])
+    shift = (new_low + new_high - low - high) / 2 / size
+    np.testing.assert_allclose(shift, [[0.5, 0], [0.5, 0], [0.25, 0], [0, 0], [0, 0]], atol=1e-12)
+    assert fda.override(fitted, still, []) is fitted
+
+
+@pytest.mark.parametrize("bad", [{"scale": (0.0, 1.0)}, {"offset": (99.0, 0.0)}, {"frame": -1}])
+def test_senseless_overrides_are_refused(bad):
+    with pytest.raises(ValueError, match=r"must|counts"):
+        Override(**{"frame": 0, **bad})
