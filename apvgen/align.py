@@ -1,0 +1,111 @@
+"""Where the driving body and the talking face meet: detections in, the pose to draw out. Pure and quick to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from apvgen import fda, head
+from apvgen.config import AlignOptions
+from apvgen.layouts import FACE468
+from apvgen.retarget import fit_body, map_motion
+from apvgen.types import HW, Affine, Motion, Track, VoiceFace
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in the inputs, on the clock of the output: nothing here depends on alignment options.
+
+    driving: motion in driving-video pixels, one entry an output frame.
+    driving_index: int64 `[T]`, which frame of the resampled driving video each output frame shows.
+    reference: motion of one frame, in output pixels.
+    window: the map from reference-photo pixels to output pixels.
+    voice: the talking face.
+    """
+
+    driving: Motion
+    driving_index: np.ndarray
+    reference: Motion
+    window: Affine
+    voice: VoiceFace
+
+    def __post_init__(self) -> None:
+        lengths = {"driving": len(self.driving), "driving_index": len(self.driving_index), "voice": len(self.voice)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"every part needs the same number of frames, not {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.driving)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The pose to draw, and how it came about.
+
+    voice_face: the talking face with its head rotation, before FDA; in the voice model's own unit.
+    fda: per-frame map from `voice_face` to driving-video pixels, smoothed and corrected; NaN where no face is drawn.
+    body_fit: the map from driving-video pixels to output pixels.
+    target: body, hands and face as drawn, output pixels.
+    lip_gap_kept: share of the voice's lip opening that FDA kept.
+    """
+
+    voice_face: Track
+    fda: Affine
+    body_fit: Affine
+    target: Motion
+    lip_gap_kept: float
+
+
+def align(analysis: Analysis, options: AlignOptions, overrides: Sequence[fda.Override], hw: HW) -> Alignment:
+    """Place the talking face on the driving body (FDA), then the whole pose on the reference person.
+
+    Raises NoPersonError when driving and reference body share too few points to be fitted.
+    """
+    driving = analysis.driving
+    vertices = turn_head(analysis.voice, driving.face, options)
+    flat = vertices[..., :2]
+    fitted = fda.fit(flat, driving.face.xy[:, :468], options.mode)
+    upright = fda.fit(flat, driving.face.xy[:, :468], "stable")
+    bridged = bridge(fitted, flat, options)
+    placed = fda.override(fda.smooth_scale(bridged, flat, options.smoothing, options.mode), flat, overrides)
+
+    voice_face = _face_track(flat, np.isfinite(flat).all((1, 2)), driving)
+    aligned = _face_track(placed.apply(flat), np.isfinite(placed.a).all(1), driving)
+    body_fit = fit_body(driving.body, analysis.reference.body) if options.fit_body else _letterbox(driving.hw, hw)
+    target = map_motion(Motion(driving.body, driving.hands, aligned), body_fit, hw)
+    return Alignment(voice_face, placed, body_fit, target, fda.lip_gap_kept(flat, fitted, upright))
+
+
+def turn_head(voice: VoiceFace, driving_face: Track, options: AlignOptions) -> np.ndarray:
+    """The talking meshes `[T, 468, 3]` with the chosen head rotation; NaN in frames whose driving head is unknown."""
+    if options.head_rotation == "none":
+        return voice.vertices
+    if options.head_rotation == "voice":
+        return head.turn(voice.vertices, voice.rotation)
+    rotation = head.driving_rotation(driving_face, voice.vertices.mean(0))
+    return head.turn(voice.vertices, head.nearest_rotation(fda.bridge_gaps(rotation, options.max_gap)))
+
+
+def bridge(fitted: Affine, face: np.ndarray, options: AlignOptions) -> Affine:
+    """Fill short gaps of a per-frame map so that the face's centre, not the map's origin, moves evenly.
+
+    face: `[T, N, 2]`, the landmarks that `fitted` maps.
+    """
+    centre = face.mean(1)
+    place = fda.bridge_gaps(fitted.a * centre + fitted.b, options.max_gap)
+    a = fda.bridge_gaps(fitted.a, options.max_gap)
+    return Affine(a, place - a * centre)
+
+
+def _face_track(xy: np.ndarray, present: np.ndarray, like: Motion) -> Track:
+    score = np.repeat(present[:, None], xy.shape[1], 1).astype(np.float32)
+    return Track(FACE468, xy.astype(np.float32), score, like.hw, like.fps)
+
+
+def _letterbox(source_hw: HW, output_hw: HW) -> Affine:
+    """The uniform map that centres the driving picture in the output without cutting it."""
+    source, output = np.array(source_hw[::-1], float), np.array(output_hw[::-1], float)
+    scale = (output / source).min()
+    return Affine(np.full(2, scale), (output - scale * source) / 2)
