@@ -1,8 +1,16 @@
 """Where tests find the reference numbers and real media, and small helpers that several test files share."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
+from apvgen.align import Analysis
+from apvgen.fda import STABLE_LANDMARKS
+from apvgen.layouts import BODY18, FACE478, HANDS
+from apvgen.types import Affine, Layout, Motion, Track, VoiceFace
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -22,3 +30,37 @@ def golden() -> Path:
 @pytest.fixture(scope="session")
 def media() -> Path:
     return _shared("media")
+
+
+FPS, T, HW_IN, HW_OUT = Fraction(25), 12, (1024, 576), (768, 512)
+
+
+def _track(layout: Layout, xy: np.ndarray, hw: tuple[int, int], depth: np.ndarray | None = None) -> Track:
+    return Track(layout, xy.astype(np.float32), np.isfinite(xy).all(-1).astype(np.float32), hw, FPS, depth)
+
+
+@pytest.fixture
+def analysis() -> Analysis:
+    """A driver who turns the head and walks to the right; the voice drops the jaw in the second half."""
+    rng = np.random.default_rng(0)
+    neutral = rng.normal(0, 40, (468, 3)).astype(np.float32)
+    turns = Rotation.from_euler("yz", np.stack([np.linspace(-25, 25, T), np.linspace(5, -5, T)], -1), degrees=True)
+    head = 0.8 * np.einsum("tij,nj->tni", turns.as_matrix(), neutral) + [200, 150, 0]
+    head[:, :, 0] += 4 * np.arange(T)[:, None]
+    head = np.concatenate([head, head[:, :10]], 1).astype(np.float32)
+    body = np.repeat(rng.uniform(100, 500, (1, 18, 2)), T, 0)
+    driving = Motion(
+        _track(BODY18, body, HW_IN),
+        Track.empty(HANDS, T, HW_IN, FPS),
+        _track(FACE478, head[..., :2], HW_IN, head[..., 2]),
+    )
+    reference = Motion(
+        _track(BODY18, 0.5 * body[:1] + [10, 20], HW_OUT),
+        Track.empty(HANDS, 1, HW_OUT, FPS),
+        _track(FACE478, head[:1, :, :2], HW_OUT),
+    )
+    jaw = [k for k in range(468) if k not in STABLE_LANDMARKS]
+    vertices = np.repeat(neutral[None], T, 0)
+    vertices[T // 2 :, jaw, 1] += 12
+    voice = VoiceFace(vertices, np.repeat(np.eye(3, dtype=np.float32)[None], T, 0), np.zeros(T, np.float32), FPS)
+    return Analysis(driving, np.arange(T), reference, Affine.identity(), voice)

@@ -1,0 +1,109 @@
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from apvgen import project
+from apvgen.align import align
+from apvgen.config import AlignOptions, Options
+from apvgen.errors import InputError, ProjectError
+from apvgen.fda import Override
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    paths = {}
+    for role in project.ROLES:
+        paths[role] = tmp_path / f"My {role}.BIN"
+        paths[role].write_bytes(role.encode())
+    return paths
+
+
+def test_settings_survive_the_disk(tmp_path, inputs):
+    options = Options(fps=Fraction(30000, 1001), hw=(1024, 576), seed=9, align=AlignOptions(mode="paper", smoothing=0))
+    made = project.create(tmp_path / "p", inputs, options)
+    made = made.with_settings(overrides=(Override(3, scale=(1.5, 1.0)),), report={"frames": 12})
+    assert project.load(tmp_path / "p") == made
+    assert made.input_path("voice").read_bytes() == b"voice"
+    assert made.settings.inputs["voice"].name == "My voice.BIN"
+    assert not made.analysed
+
+
+def test_tracks_survive_the_disk_and_drive_another_project(tmp_path, inputs, analysis):
+    made = project.create(tmp_path / "p", inputs, Options())
+    alignment = align(analysis, AlignOptions(), [], (768, 512))
+    project.save_tracks(made, analysis, alignment)
+    assert made.analysed
+    loaded, aligned = project.load_tracks(made)
+    np.testing.assert_array_equal(loaded.voice.vertices, analysis.voice.vertices)
+    np.testing.assert_array_equal(aligned.fda.a, alignment.fda.a)
+    np.testing.assert_array_equal(aligned.target.face.xy, alignment.target.face.xy)
+    np.testing.assert_array_equal(aligned.target.body.score, alignment.target.body.score)
+    assert aligned.lip_gap_kept == alignment.lip_gap_kept
+    again = align(loaded, AlignOptions(), [], (768, 512))
+    np.testing.assert_array_equal(again.target.face.xy, alignment.target.face.xy)
+    motion = project.tracks.load_motion(made.folder / "tracks.npz")
+    np.testing.assert_array_equal(motion.face.xy, analysis.driving.face.xy)
+
+
+def test_the_documented_arrays_are_there(tmp_path, inputs, analysis):
+    made = project.create(tmp_path / "p", inputs, Options())
+    project.save_tracks(made, analysis, align(analysis, AlignOptions(), [], (768, 512)))
+    t = len(analysis)
+    with np.load(made.folder / "tracks.npz") as arrays:
+        shapes = {name: arrays[name].shape for name in arrays}
+    expected = {
+        "driving_face": (t, 478, 2),
+        "driving_body": (t, 18, 2),
+        "driving_hands": (t, 2, 21, 2),
+        "voice_face": (t, 468, 2),
+        "fda": (t, 4),
+        "face": (t, 468, 2),
+        "body": (t, 18, 2),
+        "hands": (t, 2, 21, 2),
+    }
+    scores = {f"{name}_score": shape[:-1] for name, shape in expected.items() if name != "fda"}
+    assert {**expected, **scores}.items() <= shapes.items()
+
+
+def test_creating_again_drops_an_analysis_of_other_inputs(tmp_path, inputs, analysis):
+    made = project.create(tmp_path / "p", inputs, Options())
+    project.save_tracks(made, analysis, align(analysis, AlignOptions(), [], (768, 512)))
+    assert not project.create(tmp_path / "p", inputs, Options(seed=1)).analysed
+
+
+def test_missing_inputs_are_named(tmp_path, inputs):
+    with pytest.raises(InputError, match="No voice was given"):
+        project.create(tmp_path / "p", {role: inputs[role] for role in ("reference", "driving")}, Options())
+    with pytest.raises(InputError, match=r"driving file .*gone\.mp4 does not exist"):
+        project.create(tmp_path / "p", {**inputs, "driving": tmp_path / "gone.mp4"}, Options())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda stored: stored.update(schema=99), "schema 99, this version reads up to 1"),
+        (lambda stored: stored["options"].update(fps="0"), "options"),
+        (lambda stored: stored["inputs"]["voice"].update(file="../../etc/passwd"), "outside the project folder"),
+        (lambda stored: stored.pop("inputs"), "inputs"),
+    ],
+)
+def test_damaged_settings_are_one_clear_sentence(tmp_path, inputs, change, message):
+    made = project.create(tmp_path / "p", inputs, Options())
+    stored = json.loads((made.folder / "project.json").read_text())
+    change(stored)
+    (made.folder / "project.json").write_text(json.dumps(stored))
+    with pytest.raises(ProjectError, match=message):
+        project.load(made.folder)
+
+
+def test_a_folder_without_project_or_tracks_says_so(tmp_path, inputs):
+    with pytest.raises(ProjectError, match=r"no project\.json"):
+        project.load(tmp_path)
+    made = project.create(tmp_path / "p", inputs, Options())
+    with pytest.raises(ProjectError, match="not been analysed yet"):
+        project.load_tracks(made)
+    (made.folder / "tracks.npz").write_bytes(b"PK half")
+    with pytest.raises(ProjectError, match="damaged"):
+        project.load_tracks(made)
