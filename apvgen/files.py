@@ -22,15 +22,19 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
         with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=path.suffix, delete=False) as handle:
             temporary = Path(handle.name)
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}; choose a folder you may write to.") from error
+        raise OutputError(_cannot_write(path, error, "choose a folder you may write to")) from error
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}; free some space or choose another place.") from error
+        raise OutputError(_cannot_write(path, error, "free some space or choose another place")) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError, advice: str) -> str:
+    return f"Cannot write {path}: {error.strerror or error}; {advice}."
 
 
 def _umask() -> int:

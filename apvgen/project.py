@@ -121,7 +121,12 @@ def _copy_input(folder: Path, role: str, source: Path) -> InputFile:
 
 def _write_settings(folder: Path, settings: Settings) -> None:
     with complete_or_absent(folder / "project.json") as temporary:
-        temporary.write_text(json.dumps(_adapter().dump_python(settings, mode="json"), indent=2) + "\n", "utf-8")
+        temporary.write_text(json.dumps(as_json(settings), indent=2) + "\n", "utf-8")
+
+
+def as_json(settings: Settings) -> dict[str, object]:
+    """Settings as plain JSON values."""
+    return _adapter().dump_python(settings, mode="json")
 
 
 def _adapter():  # pydantic is imported only where a project is read or written

@@ -1,0 +1,288 @@
+"""`python -m apvgen`: the command line. Heavy imports happen inside the commands, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from apvgen import __version__, config
+from apvgen.errors import ApvgenError, Cancelled, InputError
+
+if TYPE_CHECKING:
+    from apvgen.pipeline import OnProgress, Rendered
+    from apvgen.project import Project
+
+FAILED, STOPPED = 2, 130
+STAGES = {"detect": "Detecting", "voice": "Voice to face", "preview": "Preview", "draft": "Draft render"}
+
+
+def _choice(kind: object) -> click.Choice:
+    return click.Choice(get_args(kind))
+
+
+def _fps(_context: click.Context, _parameter: click.Parameter, value: str) -> Fraction:
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError) as error:
+        raise click.BadParameter(f"{value!r} is no frame rate; write 25 or 30000/1001.") from error
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int]:
+    height, _, width = value.lower().partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise click.BadParameter(f"{value!r} is no size; write HEIGHTxWIDTH, for example 768x512.")
+    return int(height), int(width)
+
+
+def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _input_options(required: bool) -> Callable[[Any], Any]:
+    return _stack(
+        click.option("--reference", type=click.Path(path_type=Path), required=required, help="Photo of the person."),
+        click.option(
+            "--driving",
+            type=click.Path(path_type=Path),
+            required=required,
+            help="Video to move like, or a motion .npz.",
+        ),
+        click.option("--voice", type=click.Path(path_type=Path), required=required, help="Any file with speech in it."),
+    )
+
+
+_setting_options = _stack(
+    click.option("--fps", default="25", callback=_fps, show_default=True, help="Frames per second of the result."),
+    click.option(
+        "--size", default="768x512", callback=_size, show_default=True, help="HEIGHTxWIDTH of the result, px."
+    ),
+    click.option("--seed", default=0, show_default=True, help="Same seed, same bytes."),
+    click.option("--detector", type=_choice(config.DetectorName), default="auto", show_default=True),
+    click.option("--person", default=0, show_default=True, help="0 is the largest tracked person, 1 the next."),
+    click.option(
+        "--length",
+        type=_choice(config.LengthMode),
+        default="ping-pong",
+        show_default=True,
+        help="What the motion does when the voice is longer.",
+    ),
+    click.option("--face-style", type=_choice(config.FaceStyle), default="mesh", show_default=True),
+)
+
+_align_options = _stack(
+    click.option("--fda", "mode", type=_choice(config.FdaMode), default="stable", show_default=True),
+    click.option("--head-rotation", type=_choice(config.HeadRotation), default="driving", show_default=True),
+    click.option("--smoothing", default=1.0, show_default=True, help="Of the face's size, in frames; 0 is the paper."),
+    click.option("--fit-body/--no-fit-body", default=True, show_default=True, help="Fit to the person's proportions."),
+    click.option(
+        "--override",
+        "overrides",
+        type=(int, float, float, float, float),
+        multiple=True,
+        metavar="FRAME SX SY DX DY",
+        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable.",
+    ),
+)
+
+_limit_options = _stack(
+    click.option("--max-seconds", default=1800.0, show_default=True, help="Longest video or voice that is read."),
+    click.option("--max-mib", default=2048, show_default=True, help="Largest file that is read."),
+)
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
+_out_option = click.option("--out", type=click.Path(path_type=Path), required=True, help="Video to write (.mp4).")
+_renderer_option = click.option("--renderer", type=click.Choice(["draft"]), default="draft", show_default=True)
+
+
+def _project_option(required: bool) -> Callable[[Any], Any]:
+    return click.option(
+        "--project", "folder", type=click.Path(path_type=Path), required=required, help="Project folder."
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def cli() -> None:
+    """Make the person in a photo move like a dancer in a video and speak with a given voice."""
+
+
+@cli.command()
+@_input_options(required=False)
+@_project_option(required=True)
+@_setting_options
+@_align_options
+@_limit_options
+@_json_option
+def analyse(folder: Path, as_json: bool, **given: Any) -> None:
+    """Detect, voice and align into a project folder; without inputs, align an existing project again."""
+    with _progress(as_json) as on_progress:
+        made = _analyse(folder, given, on_progress)
+    _say(as_json, {"project": str(folder), **made.settings.report}, f"Analysed into {folder}: {_sentence(made)}")
+
+
+@cli.command()
+@_project_option(required=True)
+@_out_option
+@_json_option
+def preview(folder: Path, out: Path, as_json: bool) -> None:
+    """Write a video of detections, talking face, pose frame and overlay, side by side, with sound."""
+    from apvgen import pipeline, project
+
+    with _progress(as_json) as on_progress:
+        rendered = pipeline.preview(project.load(folder), out, on_progress)
+    _say_rendered(as_json, rendered, "Preview")
+
+
+@cli.command()
+@_project_option(required=True)
+@_out_option
+@_renderer_option
+@_json_option
+def render(folder: Path, out: Path, renderer: str, as_json: bool) -> None:
+    """Render an analysed project. The draft warps the photo; it needs no GPU and is not the diffusion result."""
+    from apvgen import pipeline, project
+
+    with _progress(as_json) as on_progress:
+        rendered = pipeline.render(project.load(folder), out, on_progress)
+    _say_rendered(as_json, rendered, renderer.capitalize())
+
+
+@cli.command()
+@_input_options(required=True)
+@_out_option
+@_project_option(required=False)
+@_renderer_option
+@_setting_options
+@_align_options
+@_limit_options
+@_json_option
+def run(out: Path, folder: Path | None, renderer: str, as_json: bool, **given: Any) -> None:
+    """All of it: photo, driving video and voice in, finished video out."""
+    from apvgen import pipeline
+
+    folder = folder or out.with_suffix(".project")
+    with _progress(as_json) as on_progress:
+        made = _analyse(folder, given, on_progress)
+        rendered = pipeline.render(made, out, on_progress)
+    _say_rendered(as_json, rendered, renderer.capitalize(), {"project": str(folder), **made.settings.report})
+
+
+@cli.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Say what is installed, found and missing, and what to do about it."""
+    from apvgen.doctor import examine
+
+    checks = examine()
+    lines = [f"{'ok     ' if check.ok else 'MISSING'}  {check.name}: {check.found}" for check in checks]
+    advice = [f"  -> {check.advice}" if not check.ok or check.advice else None for check in checks]
+    text = "\n".join(part for pair in zip(lines, advice, strict=True) for part in pair if part)
+    _say(as_json, {"checks": [vars(check) for check in checks]}, text)
+    sys.exit(0 if all(check.ok or not check.required for check in checks) else 1)
+
+
+def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Project:
+    from apvgen import project
+    from apvgen.fda import Override
+    from apvgen.pipeline import Animator
+
+    inputs = {role: given.pop(role) for role in project.ROLES}
+    try:
+        overrides = tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in given.pop("overrides"))
+        animator = Animator(_options(given))
+    except ValueError as error:
+        raise InputError(f"An option is out of range: {error}.") from error
+    if not any(inputs.values()):
+        return animator.realign(project.load(folder), overrides)
+    absent = [role for role, path in inputs.items() if path is None]
+    if absent:
+        raise InputError(f"No {' and no '.join(absent)} was given; give all three inputs, or none to align again.")
+    made = animator.analyse(inputs, folder, on_progress)
+    return animator.realign(made, overrides) if overrides else made
+
+
+def _options(given: dict[str, Any]) -> config.Options:
+    align = config.AlignOptions(
+        mode=given.pop("mode"),
+        head_rotation=given.pop("head_rotation"),
+        smoothing=given.pop("smoothing"),
+        fit_body=given.pop("fit_body"),
+    )
+    seconds = given.pop("max_seconds")
+    limits = config.Limits(file_bytes=given.pop("max_mib") * 1024**2, video_seconds=seconds, audio_seconds=seconds)
+    return config.Options(hw=given.pop("size"), align=align, limits=limits, **given)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[OnProgress]:
+    """A bar for each stage on standard error, with the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
+        tasks = {}
+
+        def on_progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield on_progress
+
+
+def _say(as_json: bool, summary: dict[str, Any], text: str) -> None:
+    click.echo(json.dumps(summary) if as_json else text)
+
+
+def _say_rendered(as_json: bool, rendered: Rendered, kind: str, more: dict[str, Any] | None = None) -> None:
+    summary = {
+        "video": str(rendered.video),
+        "settings": str(rendered.settings),
+        "kind": kind.lower(),
+        "frames": rendered.frames,
+        "render_seconds": round(rendered.seconds, 2),
+        **(more or {}),
+    }
+    text = f"{kind}: {rendered.video} ({rendered.frames} frames in {rendered.seconds:.1f} s); settings beside it."
+    _say(as_json, summary, text)
+
+
+def _sentence(made: Project) -> str:
+    report = made.settings.report
+    return (
+        f"{report['frames']} frames, face drawn in {report['share_with_drawn_face']:.0%}, "
+        f"lip gap kept {report['lip_gap_kept']:.0%}, detector {made.settings.made_with['detector']}."
+    )
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one sentence on standard error."""
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt, Cancelled):
+        click.echo("Stopped; nothing unfinished was left behind.", err=True)
+        sys.exit(STOPPED)
+    except ApvgenError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    except ImportError as error:
+        from apvgen.doctor import missing_library
+
+        click.echo(f"Error: {missing_library(error)}", err=True)
+        sys.exit(FAILED)

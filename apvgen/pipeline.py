@@ -1,0 +1,230 @@
+"""The way through: three files in, a project folder, a preview or a finished video out.
+
+Everything that takes long reports to `on_progress(stage, done, total)`, which may raise `Cancelled` to stop it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from apvgen import __version__, project, tracks
+from apvgen.align import Alignment, Analysis, align
+from apvgen.config import Options
+from apvgen.errors import NoPersonError
+from apvgen.fda import Override
+from apvgen.files import complete_or_absent
+from apvgen.keypoints.cache import cached_motion
+from apvgen.media import VideoReader, check_voice, content_hash, read_audio, read_image, write_video
+from apvgen.project import Project
+from apvgen.retarget import fit_window, map_motion, person_box
+from apvgen.timeline import frames_for, motion_indices, shown_at
+from apvgen.types import HW, Affine, Motion, Reference
+
+if TYPE_CHECKING:
+    from apvgen.audio2face import Audio2Face
+    from apvgen.keypoints import Detector
+
+OnProgress = Callable[[str, int, int], None]
+
+MOTION_SUFFIX = ".npz"
+ANALYSIS_SIDE = 1280
+"""Driving frames larger than this are reduced before detection: MediaPipe's networks see at most 256 px anyway."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished video, the settings file beside it, and what it took."""
+
+    video: Path
+    settings: Path
+    frames: int
+    seconds: float
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Animator:
+    """Holds the models of one process, loaded when first needed and then kept."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+
+    @cached_property
+    def detector(self) -> Detector:
+        from apvgen.keypoints import load_detector
+
+        return load_detector(self.options.detector)
+
+    @cached_property
+    def voice_model(self) -> Audio2Face:
+        from apvgen.audio2face import load_voice_model
+
+        return load_voice_model()
+
+    def analyse(self, inputs: Mapping[str, Path], folder: Path, on_progress: OnProgress = silent) -> Project:
+        """Detect, voice and align, and store the result as a project.
+
+        inputs: role -> path; reference (picture), driving (video or motion file), voice (any file with sound).
+        Raises InputError and its kinds for inputs that cannot be used.
+        """
+        options = self.options
+        audio = read_audio(Path(inputs["voice"]), options.limits)
+        check_voice(audio)
+        frames = frames_for(audio.duration, options.fps)
+        reference, window, mesh = self._read_reference(Path(inputs["reference"]))
+        driving = self._read_driving(Path(inputs["driving"]), frames, on_progress)
+        index = motion_indices(len(driving), frames, options.length)
+        on_progress("voice", 0, frames)
+        voice = self.voice_model.animate(audio, mesh, options.fps, frames, options.seed)
+        on_progress("voice", frames, frames)
+
+        analysis = Analysis(driving.take(index), index, reference, window, voice)
+        alignment = align(analysis, options.align, (), options.hw)
+        made = project.create(folder, inputs, options)
+        project.save_tracks(made, analysis, alignment)
+        return made.with_settings(made_with=self._made_with(), report=summarise(analysis, alignment, len(driving)))
+
+    def _read_reference(self, path: Path) -> tuple[Motion, Affine, np.ndarray]:
+        """Pose of the photo, the cut that leads to the output, and the face mesh `[478, 3]`; pixels of the output."""
+        image = read_image(path, self.options.limits)
+        found = self.detector.detect_image(image)
+        if not found.face.frames_seen[0]:
+            raise NoPersonError(
+                f"No face was found in the reference photo {path.name}; use a photo that shows one face clearly."
+            )
+        window = fit_window(found.hw, self.options.hw, person_box(found))
+        motion = map_motion(found, window, self.options.hw)
+        return motion, window, np.concatenate([motion.face.xy[0], motion.face.depth[0][:, None]], -1)
+
+    def _read_driving(self, path: Path, frames: int, on_progress: OnProgress) -> Motion:
+        if path.suffix.lower() == MOTION_SUFFIX:
+            return at_fps(tracks.load_motion(path), self.options.fps)
+        options, detector = self.options, self.detector
+        video = VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE, max_frames=frames)
+        key = "-".join(
+            map(
+                str,
+                (content_hash(path), detector.name, detector.version, options.fps, video.hw, options.person, frames),
+            )
+        )
+        return cached_motion(
+            key, lambda: detector.detect_video(video, options.person, lambda done, n: on_progress("detect", done, n))
+        )
+
+    def realign(self, made: Project, overrides: Sequence[Override]) -> Project:
+        """Apply other alignment options or overrides to a project; nothing is detected again."""
+        analysis, _ = project.load_tracks(made)
+        alignment = align(analysis, self.options.align, overrides, self.options.hw)
+        project.save_tracks(made, analysis, alignment)
+        length = made.settings.report["motion_frames"]
+        changed = replace(made.settings.options, align=self.options.align)
+        return made.with_settings(
+            options=changed, overrides=tuple(overrides), report=summarise(analysis, alignment, length)
+        )
+
+    def _made_with(self) -> dict[str, str]:
+        detector, voice = self.detector, self.voice_model
+        return {
+            "apvgen": __version__,
+            "detector": f"{detector.name} {detector.version}",
+            "voice_model": f"{voice.name} {voice.version}",
+        }
+
+
+def at_fps(motion: Motion, fps: Fraction) -> Motion:
+    """Put a motion file on the output's clock, as `media` does with video frames."""
+    if motion.fps == fps:
+        return motion
+    frames = frames_for(len(motion) / motion.fps, fps)
+    shown = motion.take(shown_at(np.arange(len(motion)), 1 / motion.fps, fps, frames))
+    return Motion(*(replace(part, fps=fps) for part in (shown.body, shown.hands, shown.face)))
+
+
+def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> dict[str, float | int]:
+    """What a person wants to know before rendering: lengths, detection shares of the driving motion, lip gap kept."""
+    driving = analysis.driving
+    return {
+        "frames": len(analysis),
+        "seconds": float(len(analysis) / driving.fps),
+        "motion_frames": motion_frames,
+        "share_with_body": float(driving.body.frames_seen.mean()),
+        "share_with_hands": float(driving.hands.frames_seen.mean()),
+        "share_with_face": float(driving.face.frames_seen.mean()),
+        "share_with_drawn_face": float(alignment.target.face.frames_seen.mean()),
+        "lip_gap_kept": alignment.lip_gap_kept,
+    }
+
+
+def load_reference(made: Project, analysis: Analysis) -> Reference:
+    """The photo, cut and scaled to the output size, with its pose."""
+    image = read_image(made.input_path("reference"), made.settings.options.limits)
+    return Reference(cut_image(image, analysis.window, analysis.reference.hw), analysis.reference)
+
+
+def cut_image(image: np.ndarray, window: Affine, hw: HW) -> np.ndarray:
+    """Cut the part of a picture that `window` (picture pixels -> output pixels) shows, and scale it to `hw`."""
+    corners = window.inverse().apply(np.array([[0.0, 0.0], [hw[1], hw[0]]]))
+    (x0, y0), (x1, y1) = np.rint(corners).astype(int)
+    shrinks = window.a.max() < 1
+    return cv2.resize(image[y0:y1, x0:x1], hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rendered:
+    """Write the preview: driving detections, talking face, pose frame and overlay, side by side, with the voice."""
+    from apvgen.preview import panels
+
+    analysis, alignment = project.load_tracks(made)
+    frames = panels(driving_video(made), analysis, alignment, load_reference(made, analysis), made.settings.options)
+    return _write(made, out, frames, len(analysis), ("preview", on_progress))
+
+
+def render(made: Project, out: Path, on_progress: OnProgress = silent) -> Rendered:
+    """Write the draft: the photo, warped. Raises OutputError when the place cannot be written."""
+    from apvgen.draft import DraftRenderer
+
+    analysis, alignment = project.load_tracks(made)
+    frames = DraftRenderer(load_reference(made, analysis)).frames(alignment.target)
+    return _write(made, out, frames, len(analysis), ("draft", on_progress))
+
+
+def driving_video(made: Project) -> VideoReader | None:
+    """The driving video on the output's clock and in the tracks' pixels, or None when a motion file drives."""
+    path = made.input_path("driving")
+    if path.suffix == MOTION_SUFFIX:
+        return None
+    options = made.settings.options
+    return VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE)
+
+
+def _write(
+    made: Project, out: Path, frames: Iterator[np.ndarray], total: int, stage: tuple[str, OnProgress]
+) -> Rendered:
+    """Stream frames into a video with the project's voice, and its settings into a file of the same name beside it."""
+    name, on_progress = stage
+    started = time.monotonic()
+    options = made.settings.options
+    audio = read_audio(made.input_path("voice"), options.limits)
+    settings = {"made_as": name, "seed": options.seed, **project.as_json(made.settings)}
+    video = write_video(out, _counted(frames, total, name, on_progress), options.fps, audio, settings)
+    beside = out.with_suffix(".json")
+    with complete_or_absent(beside) as temporary:
+        temporary.write_text(json.dumps({**settings, "video_sha256": content_hash(video)}, indent=2) + "\n", "utf-8")
+    return Rendered(video, beside, total, time.monotonic() - started)
+
+
+def _counted(frames: Iterator[np.ndarray], total: int, stage: str, on_progress: OnProgress) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        on_progress(stage, done, total)
