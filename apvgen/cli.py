@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,8 +17,10 @@ from apvgen import __version__, config
 from apvgen.errors import ApvgenError, Cancelled, InputError
 
 if TYPE_CHECKING:
+    from apvgen.fda import Override
     from apvgen.pipeline import OnProgress, Rendered
     from apvgen.project import Project
+    from apvgen.types import HW
 
 FAILED, STOPPED = 2, 130
 STAGES = {"detect": "Detecting", "voice": "Voice to face", "preview": "Preview", "draft": "Draft render"}
@@ -27,18 +30,24 @@ def _choice(kind: object) -> click.Choice:
     return click.Choice(get_args(kind))
 
 
-def _fps(_context: click.Context, _parameter: click.Parameter, value: str) -> Fraction:
-    try:
-        return Fraction(value)
-    except (ValueError, ZeroDivisionError) as error:
-        raise click.BadParameter(f"{value!r} is no frame rate; write 25 or 30000/1001.") from error
+class _Fps(click.ParamType):
+    name = "fps"
+
+    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
+        try:
+            return Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            return self.fail(f"{value!r} is no frame rate; write 25 or 30000/1001.", parameter, context)
 
 
-def _size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int]:
-    height, _, width = value.lower().partition("x")
-    if not (height.isdigit() and width.isdigit()):
-        raise click.BadParameter(f"{value!r} is no size; write HEIGHTxWIDTH, for example 768x512.")
-    return int(height), int(width)
+class _Size(click.ParamType):
+    name = "HxW"
+
+    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> HW:
+        height, _, width = value.lower().partition("x")
+        if not (height.isdigit() and width.isdigit()):
+            self.fail(f"{value!r} is no size; write HEIGHTxWIDTH, for example 768x512.", parameter, context)
+        return int(height), int(width)
 
 
 def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -63,42 +72,48 @@ def _input_options(required: bool) -> Callable[[Any], Any]:
     )
 
 
+def _setting(flag: str, default: object, text: str = "", **more: Any) -> Callable[[Any], Any]:
+    """An option that is absent unless given: defaults live in `config`, a stored project keeps what it has."""
+    return click.option(flag, default=None, show_default=str(default), help=text, **more)
+
+
+_DEFAULTS = config.Options()
+
 _setting_options = _stack(
-    click.option("--fps", default="25", callback=_fps, show_default=True, help="Frames per second of the result."),
-    click.option(
-        "--size", default="768x512", callback=_size, show_default=True, help="HEIGHTxWIDTH of the result, px."
-    ),
-    click.option("--seed", default=0, show_default=True, help="Same seed, same bytes."),
-    click.option("--detector", type=_choice(config.DetectorName), default="auto", show_default=True),
-    click.option("--person", default=0, show_default=True, help="0 is the largest tracked person, 1 the next."),
-    click.option(
+    _setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=_Fps()),
+    _setting("--size", "768x512", "Height and width of the result, px.", type=_Size()),
+    _setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
+    _setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
+    _setting("--person", _DEFAULTS.person, "0 is the largest tracked person, 1 the next.", type=int),
+    _setting(
         "--length",
+        _DEFAULTS.length,
+        "What the motion does when the voice is longer.",
         type=_choice(config.LengthMode),
-        default="ping-pong",
-        show_default=True,
-        help="What the motion does when the voice is longer.",
     ),
-    click.option("--face-style", type=_choice(config.FaceStyle), default="mesh", show_default=True),
+    _setting("--face-style", _DEFAULTS.face_style, "How pose frames draw faces.", type=_choice(config.FaceStyle)),
 )
 
 _align_options = _stack(
-    click.option("--fda", "mode", type=_choice(config.FdaMode), default="stable", show_default=True),
-    click.option("--head-rotation", type=_choice(config.HeadRotation), default="driving", show_default=True),
-    click.option("--smoothing", default=1.0, show_default=True, help="Of the face's size, in frames; 0 is the paper."),
-    click.option("--fit-body/--no-fit-body", default=True, show_default=True, help="Fit to the person's proportions."),
+    _setting("--fda", _DEFAULTS.align.mode, "How the face is aligned.", type=_choice(config.FdaMode)),
+    _setting(
+        "--head-rotation", _DEFAULTS.align.head_rotation, "Whose head rotation.", type=_choice(config.HeadRotation)
+    ),
+    _setting("--smoothing", _DEFAULTS.align.smoothing, "Of the face's size, frames; 0 is the paper.", type=float),
+    _setting("--fit-body/--no-fit-body", "fit-body", "Fit to the person's proportions.", type=bool),
     click.option(
         "--override",
         "overrides",
         type=(int, float, float, float, float),
         multiple=True,
         metavar="FRAME SX SY DX DY",
-        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable.",
+        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable; a project's own are replaced.",
     ),
 )
 
 _limit_options = _stack(
-    click.option("--max-seconds", default=1800.0, show_default=True, help="Longest video or voice that is read."),
-    click.option("--max-mib", default=2048, show_default=True, help="Largest file that is read."),
+    _setting("--max-seconds", _DEFAULTS.limits.video_seconds, "Longest video or voice that is read.", type=float),
+    _setting("--max-mib", _DEFAULTS.limits.file_bytes >> 20, "Largest file that is read.", type=int),
 )
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
@@ -194,35 +209,41 @@ def doctor(as_json: bool) -> None:
 
 
 def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Project:
-    from apvgen import project
+    from apvgen import pipeline, project
     from apvgen.fda import Override
-    from apvgen.pipeline import Animator
 
     inputs = {role: given.pop(role) for role in project.ROLES}
+    stored = None if any(inputs.values()) else project.load(folder)
     try:
         overrides = tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in given.pop("overrides"))
-        animator = Animator(_options(given))
+        options = _options(stored.settings.options if stored else _DEFAULTS, given)
     except ValueError as error:
         raise InputError(f"An option is out of range: {error}.") from error
-    if not any(inputs.values()):
-        return animator.realign(project.load(folder), overrides)
-    absent = [role for role, path in inputs.items() if path is None]
-    if absent:
-        raise InputError(f"No {' and no '.join(absent)} was given; give all three inputs, or none to align again.")
-    made = animator.analyse(inputs, folder, on_progress)
-    return animator.realign(made, overrides) if overrides else made
+    if stored:
+        return _align_again(stored, options, overrides)
+    made = pipeline.Animator(options).analyse(inputs, folder, on_progress)
+    return pipeline.realign(made, options.align, overrides) if overrides else made
 
 
-def _options(given: dict[str, Any]) -> config.Options:
-    align = config.AlignOptions(
-        mode=given.pop("mode"),
-        head_rotation=given.pop("head_rotation"),
-        smoothing=given.pop("smoothing"),
-        fit_body=given.pop("fit_body"),
-    )
-    seconds = given.pop("max_seconds")
-    limits = config.Limits(file_bytes=given.pop("max_mib") * 1024**2, video_seconds=seconds, audio_seconds=seconds)
-    return config.Options(hw=given.pop("size"), align=align, limits=limits, **given)
+def _align_again(stored: Project, options: config.Options, overrides: tuple[Override, ...]) -> Project:
+    from apvgen import pipeline
+
+    if replace(options, align=stored.settings.options.align) != stored.settings.options:
+        raise InputError("Only alignment options can change without a new analysis; give the three inputs again.")
+    return pipeline.realign(stored, options.align, overrides or stored.settings.overrides)
+
+
+def _options(base: config.Options, given: dict[str, Any]) -> config.Options:
+    """`base` with the options that were given; raises ValueError for values out of range."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    seconds = chosen.pop("max_seconds", base.limits.video_seconds)
+    file_bytes = chosen.pop("max_mib", base.limits.file_bytes >> 20) << 20
+    limits = replace(base.limits, file_bytes=file_bytes, video_seconds=seconds, audio_seconds=seconds)
+    renamed = {"fda": "mode", "head_rotation": "head_rotation", "smoothing": "smoothing", "fit_body": "fit_body"}
+    align = replace(base.align, **{name: chosen.pop(flag) for flag, name in renamed.items() if flag in chosen})
+    if "size" in chosen:
+        chosen["hw"] = chosen.pop("size")
+    return replace(base, align=align, limits=limits, **chosen)
 
 
 @contextmanager
@@ -282,6 +303,8 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
     except ImportError as error:
+        if ".so" not in str(error):
+            raise
         from apvgen.doctor import missing_library
 
         click.echo(f"Error: {missing_library(error)}", err=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from apvgen import __version__, project, tracks
 from apvgen.align import Alignment, Analysis, align
-from apvgen.config import Options
+from apvgen.config import AlignOptions, Options
 from apvgen.errors import NoPersonError
 from apvgen.fda import Override
 from apvgen.files import complete_or_absent
@@ -80,6 +80,7 @@ class Animator:
         Raises InputError and its kinds for inputs that cannot be used.
         """
         options = self.options
+        project.check_roles(inputs)
         audio = read_audio(Path(inputs["voice"]), options.limits)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
@@ -123,17 +124,6 @@ class Animator:
             key, lambda: detector.detect_video(video, options.person, lambda done, n: on_progress("detect", done, n))
         )
 
-    def realign(self, made: Project, overrides: Sequence[Override]) -> Project:
-        """Apply other alignment options or overrides to a project; nothing is detected again."""
-        analysis, _ = project.load_tracks(made)
-        alignment = align(analysis, self.options.align, overrides, self.options.hw)
-        project.save_tracks(made, analysis, alignment)
-        length = made.settings.report["motion_frames"]
-        changed = replace(made.settings.options, align=self.options.align)
-        return made.with_settings(
-            options=changed, overrides=tuple(overrides), report=summarise(analysis, alignment, length)
-        )
-
     def _made_with(self) -> dict[str, str]:
         detector, voice = self.detector, self.voice_model
         return {
@@ -165,6 +155,16 @@ def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> d
         "share_with_drawn_face": float(alignment.target.face.frames_seen.mean()),
         "lip_gap_kept": alignment.lip_gap_kept,
     }
+
+
+def realign(made: Project, options: AlignOptions, overrides: Sequence[Override]) -> Project:
+    """Apply other alignment options or overrides to an analysed project; nothing is detected again."""
+    analysis, _ = project.load_tracks(made)
+    alignment = align(analysis, options, overrides, analysis.reference.hw)
+    project.save_tracks(made, analysis, alignment)
+    report = summarise(analysis, alignment, int(made.settings.report["motion_frames"]))
+    changed = replace(made.settings.options, align=options)
+    return made.with_settings(options=changed, overrides=tuple(overrides), report=report)
 
 
 def load_reference(made: Project, analysis: Analysis) -> Reference:

@@ -95,14 +95,19 @@ def create(folder: Path, inputs: Mapping[str, Path], options: Options) -> Projec
 
     Raises InputError for a missing role or file, OutputError when the folder cannot be written.
     """
-    absent = [role for role in ROLES if role not in inputs]
-    if absent:
-        raise InputError(f"No {' and no '.join(absent)} was given; a project needs a photo, a motion and a voice.")
+    check_roles(inputs)
     copies = {role: _copy_input(folder, role, Path(inputs[role])) for role in ROLES}
     settings = Settings(copies, options)
     (folder / "tracks.npz").unlink(missing_ok=True)
     _write_settings(folder, settings)
     return Project(folder, settings)
+
+
+def check_roles(inputs: Mapping[str, Path]) -> None:
+    """Raise InputError, which names them, when any of the three inputs is missing."""
+    absent = [role for role in ROLES if not inputs.get(role)]
+    if absent:
+        raise InputError(f"No {' and no '.join(absent)} was given; a project needs a photo, a motion and a voice.")
 
 
 def _copy_input(folder: Path, role: str, source: Path) -> InputFile:
