@@ -1,0 +1,34 @@
+"""What each FDA mode keeps of the voice's lip opening, on a real dance and on a person who talks while driving."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from apvgen import pipeline, project
+from apvgen.config import AlignOptions, Options
+from benchmarks._inputs import MEDIA, real_media
+
+DRIVERS = {"dance": "driving/dance_576x1024_29fps.mp4", "talking": "talking/speech_pair_30fps.mp4"}
+
+
+def run() -> dict[str, object]:
+    """Share of the lip gap kept, 1 = all, for every driver and mode."""
+    inputs = real_media()
+    if inputs is None:
+        return {"skipped": "no real media beside the repository"}
+    animator = pipeline.Animator(Options())
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            driver: _kept(animator, {**inputs, "driving": MEDIA / path}, Path(folder) / driver)
+            for driver, path in DRIVERS.items()
+        }
+
+
+def _kept(animator: pipeline.Animator, inputs: dict[str, Path], folder: Path) -> dict[str, float]:
+    made = animator.analyse(inputs, folder)
+    return {
+        mode: round(pipeline.realign(made, replace(AlignOptions(), mode=mode), ()).settings.report["lip_gap_kept"], 3)
+        for mode in ("paper", "stable", "head_pose")
+    } | {"share_with_face": project.load(folder).settings.report["share_with_face"]}
