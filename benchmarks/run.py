@@ -1,4 +1,4 @@
-"""The whole command, as a person starts it: 4.2 s of speech, 25 fps, 768 x 512, a photo and a 576 x 1024 dance video."""
+"""The whole command, as a person starts it: 4.2 s of speech at 25 fps, 768 x 512, a photo and a 576 x 1024 dance."""
 
 from __future__ import annotations
 
