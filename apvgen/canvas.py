@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -10,11 +11,10 @@ import numpy as np
 from apvgen.types import HW
 
 MIN_TILE = 32
-BLACK = (0, 0, 0)
 
 
 class SparseCanvas:
-    """A black canvas whose drawn parts are resized onto pictures of size `hw`, frame after frame.
+    """A black canvas whose drawn parts are taken as parts of a picture of size `hw`, frame after frame.
 
     Only tiles that were drawn on are resized and blackened: over the 21 MB of DWPose's canvas, those two cost more
     than all drawing.
@@ -37,18 +37,26 @@ class SparseCanvas:
         if len(xy):
             self.mark(*(xy.min(0) - radius).tolist(), *(xy.max(0) + radius).tolist())
 
-    def move_onto(self, picture: np.ndarray) -> np.ndarray:
-        """Lay what was drawn over RGB uint8 `picture` `[H, W, 3]`, in place; the canvas is black afterwards."""
+    def take(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """Rows, columns and RGB uint8 pixels of every part of the picture that may not be black.
+
+        The canvas is black again when the last part was taken.
+        """
         edges = np.diff(self._drawn.astype(np.int8), prepend=0, append=0)
         runs = zip(np.argwhere(edges > 0).tolist(), np.argwhere(edges < 0)[:, 1].tolist(), strict=True)
         for (row, first), end in runs:
-            tiles = self.pixels[row * self._tile_h :, first * self._tile_w : end * self._tile_w][: self._tile_h]
-            target = picture[row * self._out_h :, first * self._out_w : end * self._out_w][: self._out_h]
-            resized = cv2.resize(tiles, target.shape[1::-1])
-            target[:] = cv2.copyTo(target, cv2.inRange(resized, BLACK, BLACK), resized)
+            rows = _span(row, row + 1, self._out_h, self.hw[0])
+            columns = _span(first, end, self._out_w, self.hw[1])
+            tiles = self.pixels[
+                row * self._tile_h : (row + 1) * self._tile_h, first * self._tile_w : end * self._tile_w
+            ]
+            yield rows, columns, cv2.resize(tiles, (columns.stop - columns.start, rows.stop - rows.start))
             tiles[:] = 0
         self._drawn[:] = False
-        return picture
+
+
+def _span(first: int, end: int, side: int, limit: int) -> slice:
+    return slice(first * side, min(end * side, limit))
 
 
 def _tile_sides(canvas: int, picture: int) -> tuple[int, int]:

@@ -34,11 +34,13 @@ CANVAS_SIDE = 2160
 STICK_HALF_WIDTH = 4
 LIMB_FADE = 0.6
 MIN_SCORE = 0.3
+LIMB_BOXES = 6
 JOINT_RADIUS = 4
 FACE_DOT_RADIUS = 3
 HAND_LINE_WIDTH = 2
 MESH_CANVAS = 512
 MESH_LINE_WIDTH = 2
+BLACK = (0, 0, 0)
 
 _LIMBS = np.array(BODY18_LIMBS)
 _BODY_COLOURS = np.array(BODY18_COLOURS)
@@ -87,7 +89,10 @@ def draw_people(people: People, canvas: SparseCanvas) -> np.ndarray:
     faces, faces_score = _on_canvas(people.faces, people.faces_score, canvas)
     for face, score in zip(faces.astype(int), faces_score, strict=True):
         _draw_face_dots(canvas, face, score)
-    return canvas.move_onto(np.zeros((*canvas.hw, 3), np.uint8))
+    picture = np.zeros((*canvas.hw, 3), np.uint8)
+    for rows, columns, part in canvas.take():
+        picture[rows, columns] = part
+    return picture
 
 
 def draw_face_mesh(face: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -101,7 +106,10 @@ def draw_face_mesh(face: np.ndarray, picture: np.ndarray) -> np.ndarray:
     canvas.mark_around(pixels[inside], MESH_LINE_WIDTH)
     for colour, edges in _MESH_EDGES:
         cv2.polylines(canvas.pixels, pixels[edges[inside[edges].all(-1)]], False, colour, MESH_LINE_WIDTH)
-    return canvas.move_onto(picture)
+    for rows, columns, part in canvas.take():
+        target = picture[rows, columns]
+        target[:] = cv2.copyTo(target, cv2.inRange(part, BLACK, BLACK), part)
+    return picture
 
 
 def draw_pose(motion: Motion, t: int, style: FaceStyle, hw: HW | None = None) -> np.ndarray:
@@ -166,13 +174,25 @@ def _draw_limbs(canvas: SparseCanvas, xy: np.ndarray, score: np.ndarray) -> None
     colour = np.minimum((_BODY_COLOURS[: len(_LIMBS)] * scores.prod(-1)[..., None]).astype(int), 255)
     # The original fades the whole canvas between limbs and joints. Fading the colours first gives the same pixels.
     colour = (colour * LIMB_FADE).astype(int)
+    boxes = _boxes_along(centre, half, np.radians(angle))
     for limb, person in np.argwhere((scores >= MIN_SCORE).all(-1).T):
         at = person, limb
+        for box in boxes[at].tolist():
+            canvas.mark(*box)
         axes = (int(half[at]), STICK_HALF_WIDTH)
         outline = cv2.ellipse2Poly(tuple(centre[at].tolist()), axes, int(angle[at]), 0, 360, 1)
-        left, top, width, height = cv2.boundingRect(outline)
-        canvas.mark(left, top, left + width, top + height)
         cv2.fillConvexPoly(canvas.pixels, outline, colour[at].tolist())
+
+
+def _boxes_along(centre: np.ndarray, half: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """int `[..., LIMB_BOXES, 4]` (left, top, right, bottom) that together hold a limb, on fewer pixels than one box."""
+    direction = np.stack([np.cos(angle), np.sin(angle)], -1) * half[..., None]
+    steps = np.linspace(-1, 1, LIMB_BOXES + 1)[:, None]
+    points = centre[..., None, :] + steps * direction[..., None, :]
+    margin = STICK_HALF_WIDTH + 2
+    low = np.minimum(points[..., 1:, :], points[..., :-1, :]) - margin
+    high = np.maximum(points[..., 1:, :], points[..., :-1, :]) + margin
+    return np.concatenate([low, high], -1).astype(int)
 
 
 def _draw_joints(canvas: SparseCanvas, xy: np.ndarray, score: np.ndarray) -> None:
