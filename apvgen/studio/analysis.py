@@ -1,0 +1,69 @@
+"""Panel: start the analysis, follow or stop it, and read in words what was found."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from math import isnan
+from pathlib import Path
+
+import gradio as gr
+
+from apvgen.config import Options
+from apvgen.errors import ApvgenError
+from apvgen.project import ROLES, Project
+from apvgen.studio import inputs, markup, settings, strip, words
+from apvgen.studio.context import Studio
+from apvgen.studio.jobs import OnProgress
+
+GOOD, FAIR = 0.95, 0.75
+"""Shares from which a finding counts as good, and as fair."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    strip: strip.Strip
+    findings: gr.HTML
+
+
+def build() -> Panel:
+    """Lay out the button and, below it, room for what is found."""
+    line = strip.build(gr.Button("Analyse", variant="primary", size="md", render=False))
+    return Panel(line, gr.HTML(shown(None), elem_id="findings"))
+
+
+def start(studio: Studio, *values: object) -> tuple[str, str]:
+    """Queue an analysis. Takes the three files, then the options; returns its name ("" if refused) and the status."""
+    try:
+        files = inputs.paths(studio, values[: len(ROLES)])
+        options = settings.chosen(*values[len(ROLES) :])
+    except ApvgenError as error:
+        return "", markup.say(studio.sentence(error), "bad")
+    name = studio.store.new_name()
+    job = studio.board.start(name, partial(_analyse, studio, options, files, studio.store.folder(name)))
+    return name, markup.bar(job.progress)
+
+
+def _analyse(studio: Studio, options: Options, files: dict[str, Path], folder: Path, on_progress: OnProgress) -> None:
+    try:
+        studio.analyser(options).analyse(files, folder, on_progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def shown(made: Project | None) -> str:
+    """What was found, in words."""
+    if made is None:
+        return '<p class="subdued">What is found in the three files will be listed here.</p>'
+    lines = [(what, much, _tone(share)) for what, much, share in words.findings(made.settings.report)]
+    with_ = made.settings.made_with
+    lines.append(("Made with", f"{with_['detector']}, voice model {with_['voice_model']}", "quiet"))
+    return markup.findings(lines)
+
+
+def _tone(share: float | None) -> markup.Tone:
+    if share is None or isnan(share):
+        return "quiet"
+    return "good" if share >= GOOD else "fair" if share >= FAIR else "bad"

@@ -1,0 +1,118 @@
+"""Long work in a thread: it reports progress, can be stopped, and ends with a result or an error."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from apvgen.errors import Cancelled
+
+OnProgress = Callable[[str, int, int], None]
+
+_KEPT = 200
+"""Ended jobs that are remembered, so that a page which comes back still learns how its work ended."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is. stage is empty before the first report; seconds_left is None until it can be told."""
+
+    waiting: bool
+    stopping: bool
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+
+class Job:
+    """One piece of work, kept by a `Board`."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._begun = False
+        self._report = ("", 0, 0)
+        self._began = self._stage_began = self._over = 0.0
+        self._future: Future | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self._future is not None and self._future.done()
+
+    @property
+    def progress(self) -> Progress:
+        stage, done, total = self._report
+        spent = time.monotonic() - self._stage_began
+        left = spent / done * (total - done) if done else None
+        return Progress(not self._begun, self._stop.is_set(), stage, done, total, left)
+
+    @property
+    def seconds(self) -> float:
+        """What an ended job took, without the wait before it."""
+        return self._over - self._began
+
+    @property
+    def error(self) -> BaseException | None:
+        """What stopped an ended job, `Cancelled` where a person did; None where it was finished."""
+        try:
+            return self._future.exception()
+        except CancelledError:
+            return Cancelled("stopped before it began")
+
+    def stop(self) -> None:
+        """Have the work end at its next report; work that still waits never begins."""
+        self._stop.set()
+        if self._future is not None:
+            self._future.cancel()
+
+    def _run(self, work: Callable[[OnProgress], object]) -> object:
+        self._begun = True
+        self._began = self._stage_began = time.monotonic()
+        try:
+            return work(self._take)
+        finally:
+            self._over = time.monotonic()
+
+    def _take(self, stage: str, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise Cancelled("The work was stopped.")
+        if stage != self._report[0]:
+            self._stage_began = time.monotonic()
+        self._report = (stage, done, total)
+
+
+class Board:
+    """The jobs of one process by name. One runs at a time, in the order given: two would halve each other's speed."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="studio")
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+
+    def start(self, name: str, work: Callable[[OnProgress], object]) -> Job:
+        """Queue `work(on_progress)`; a job of that name which has not ended is returned instead of a second one."""
+        with self._lock:
+            job = self._jobs.pop(name, None)
+            if job is None or job.ended:
+                job = Job()
+                job._future = self._pool.submit(job._run, work)
+            self._jobs[name] = job
+            self._forget()
+            return job
+
+    def get(self, name: str) -> Job | None:
+        return self._jobs.get(name)
+
+    def close(self) -> None:
+        """Stop everything and wait until it has stopped."""
+        for job in list(self._jobs.values()):
+            job.stop()
+        self._pool.shutdown()
+
+    def _forget(self) -> None:
+        ended = [name for name, job in self._jobs.items() if job.ended]
+        for name in ended[:-_KEPT]:
+            del self._jobs[name]

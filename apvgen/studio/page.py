@@ -1,0 +1,183 @@
+"""The page: its panels side by side, what happens when it is opened, and the server under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from apvgen.errors import ApvgenError
+from apvgen.project import Project
+from apvgen.studio import analysis, draft, inputs, markup, scrub, settings, strip
+from apvgen.studio.context import QUIET, Studio, bound
+from apvgen.studio.theme import CSS, theme
+
+TITLE = "APV-Gen Studio"
+SUBTITLE = "The person in a photo moves as in a video and speaks with a voice."
+LOST = "The project that was open here is gone; start a new one."
+INTERRUPTED = "The program was restarted during the analysis; start it again."
+
+UPLOADS_KEPT = (3600, 24 * 3600)
+"""Seconds between two clean-ups of uploads and served copies, and the age at which they go; projects have their own."""
+
+RECALL = """() => [
+    sessionStorage.getItem("apvgen.open") ?? localStorage.getItem("apvgen.open") ?? "",
+    sessionStorage.getItem("apvgen.running") ?? "",
+]"""
+REMEMBER = """(open, running) => {
+    sessionStorage.setItem("apvgen.open", open);
+    sessionStorage.setItem("apvgen.running", running);
+    if (open) localStorage.setItem("apvgen.open", open);
+}"""
+"""A tab keeps its own project; a new tab begins with the one that was opened last in any."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The panels, and which project this tab shows: `opened` is its name, `running` that of an analysis under way."""
+
+    opened: gr.Textbox
+    running: gr.Textbox
+    inputs: inputs.Panel
+    settings: settings.Panel
+    analysis: analysis.Panel
+    scrub: scrub.Panel
+    draft: draft.Panel
+
+    @property
+    def names(self) -> list[gr.Textbox]:
+        return [self.opened, self.running]
+
+    @property
+    def project_outputs(self) -> list[gr.Component]:
+        """What shows an analysed project."""
+        return [*self.inputs.outputs, self.analysis.findings, *self.scrub.outputs, *self.draft.outputs]
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page, connected."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as blocks:
+        page = _lay_out()
+        inputs.wire(page.inputs, studio)
+        scrub.wire(page.scrub, studio, page.opened)
+        _wire_analysis(page, studio)
+        _wire_draft(page, studio)
+        _wire_opening(page, studio, blocks)
+    return blocks
+
+
+def _lay_out() -> Page:
+    names = [gr.Textbox(visible=False) for _ in range(2)]
+    gr.HTML(f'<div class="head"><h1>{TITLE}</h1><p>{SUBTITLE}</p></div>')
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=4, min_width=280, elem_classes="side"):
+            cards = inputs.build()
+            with gr.Column(elem_classes="sheet"):
+                options, analysing = settings.build(), analysis.build()
+        with gr.Column(scale=9, min_width=320, elem_classes="side"):
+            with gr.Column(elem_classes="sheet"):
+                frames = scrub.build()
+            with gr.Row(elem_classes="sheet"):
+                rendering = draft.build()
+    return Page(*names, cards, options, analysing, frames, rendering)
+
+
+def _wire_analysis(page: Page, studio: Studio) -> None:
+    line = page.analysis.strip
+    given = [*page.inputs.files, *page.settings.controls]
+    started = line.starts[0].click(bound(studio, analysis.start), given, [page.running, line.status], **QUIET)
+    _follow_analysis(started, page, studio)
+    line.stop.click(bound(studio, strip.stop), page.running, line.status, queue=False, **QUIET)
+
+
+def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    line = page.analysis.strip
+    kept = started.then(None, page.names, None, js=REMEMBER, **QUIET)
+    followed = kept.then(strip.following(studio, line), page.running, line.outputs, concurrency_limit=None, **QUIET)
+    adopting = bound(studio, adopt, len(page.project_outputs))
+    ended = followed.then(adopting, [*page.names, page.scrub.view], [*page.names, *page.project_outputs], **QUIET)
+    ended.then(None, page.names, None, js=REMEMBER, **QUIET)
+
+
+def _wire_draft(page: Page, studio: Studio) -> None:
+    line = page.draft.strip
+    for kind, button in zip(draft.LABELS, line.starts, strict=True):
+        started = button.click(bound(studio, draft.start, kind), page.opened, line.status, **QUIET)
+        _follow_draft(started, page, studio)
+    line.stop.click(bound(studio, strip.stop), page.opened, line.status, queue=False, **QUIET)
+
+
+def _follow_draft(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    line = page.draft.strip
+    followed = started.then(strip.following(studio, line), page.opened, line.outputs, concurrency_limit=None, **QUIET)
+    followed.then(bound(studio, finished), page.opened, page.draft.outputs, **QUIET)
+
+
+def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
+    outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
+    restored = blocks.load(bound(studio, reopen), [*page.names, page.scrub.view], outputs, js=RECALL, **QUIET)
+    _follow_analysis(restored, page, studio)
+    _follow_draft(restored, page, studio)
+
+
+def reopen(studio: Studio, opened: str, running: str, view: str) -> tuple:
+    """What a tab had open, from its folder: names, status, options and all that shows a project."""
+    made, note = _recalled(studio, opened)
+    if running and studio.board.get(running) is None and studio.store.open(running) is None:
+        running, note = "", markup.say(INTERRUPTED, "bad")
+    options = settings.restored(made.settings.options) if made else settings.untouched()
+    return opened if made else "", running, note, *options, *shown(studio, made, view)
+
+
+def adopt(studio: Studio, unchanged: int, opened: str, running: str, view: str) -> tuple:
+    """Names and project of an analysis that has ended; without one, `unchanged` values that leave the page as it is."""
+    made = studio.store.open(running) if running else None
+    if made is None:
+        return opened, "", *(gr.skip(),) * unchanged
+    return running, "", *shown(studio, made, view)
+
+
+def finished(studio: Studio, opened: str) -> tuple:
+    """The video of a render that has ended."""
+    return draft.shown(studio, studio.store.open(opened) if opened else None)
+
+
+def shown(studio: Studio, made: Project | None, view: str) -> tuple:
+    """All that shows an analysed project, or that there is none."""
+    cards = inputs.restored(studio, made) if made else inputs.untouched()
+    return *cards, analysis.shown(made), *scrub.shown(made, view), *draft.shown(studio, made)
+
+
+def _recalled(studio: Studio, name: str) -> tuple[Project | None, str]:
+    if not name:
+        return None, ""
+    try:
+        made = studio.store.open(name)
+    except ApvgenError as error:
+        return None, markup.say(studio.sentence(error), "bad")
+    return made, "" if made else markup.say(LOST, "bad")
+
+
+def serve(studio: Studio, host: str | None, port: int | None, share: bool) -> None:
+    """Run the server until it is interrupted; then stop the work under way. Raises OSError for a port that is taken.
+
+    host, port: None takes gradio's environment variables, which a Space sets, or this machine only and the first free.
+    """
+    blocks = build(studio)
+    blocks.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        theme=theme(),
+        css_paths=CSS,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        max_file_size=studio.limits.file_bytes,
+        allowed_paths=[str(studio.example)],
+        prevent_thread_lock=True,
+    )
+    try:
+        blocks.block_thread()
+    finally:
+        studio.board.close()

@@ -1,0 +1,116 @@
+"""Panel: the options, folded away, in plain words with their units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+import gradio as gr
+
+from apvgen.config import AlignOptions, Options
+from apvgen.errors import InputError
+
+SIZES = {
+    "512 × 768 px, portrait (the paper's)": (768, 512),
+    "576 × 1024 px, tall portrait": (1024, 576),
+    "640 × 640 px, square": (640, 640),
+    "1024 × 576 px, landscape": (576, 1024),
+    "320 × 480 px, small and quick": (480, 320),
+}
+RATES = ["12", "15", "24", "25", "30", "50", "60"]
+MODES = [
+    ("Steady: placed by brows, eyes and nose, the voice keeps the jaw", "stable"),
+    ("Turned: follows the dancer's head in three dimensions", "head_pose"),
+    ("Paper: face box to face box, which mutes the jaw", "paper"),
+]
+ROTATIONS = [("the dancer's", "driving"), ("the voice model's", "voice"), ("none, straight ahead", "none")]
+LENGTHS = [
+    ("forward and back again", "ping-pong"),
+    ("from the start again", "loop"),
+    ("still, on its last frame", "hold"),
+]
+DETECTORS = [("best one installed", "auto"), ("MediaPipe", "mediapipe"), ("DWPose (rtmlib)", "rtmlib")]
+
+_DEFAULT = Options()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The controls, in the order of `chosen`'s arguments."""
+
+    size: gr.Dropdown
+    fps: gr.Dropdown
+    length: gr.Dropdown
+    mode: gr.Dropdown
+    rotation: gr.Dropdown
+    smoothing: gr.Slider
+    fit_body: gr.Checkbox
+    detector: gr.Dropdown
+    person: gr.Number
+    seed: gr.Number
+
+    @property
+    def controls(self) -> list[gr.Component]:
+        return list(vars(self).values())
+
+
+def build() -> Panel:
+    """Lay the controls out in a closed drawer."""
+    with gr.Accordion("Options", open=False, elem_id="options"):
+        return Panel(
+            gr.Dropdown(list(SIZES), value=_name_of(_DEFAULT.hw), label="Size of the result"),
+            gr.Dropdown(RATES, value=str(_DEFAULT.fps), label="Frames a second"),
+            gr.Dropdown(LENGTHS, value=_DEFAULT.length, label="Where the voice outlasts the motion, move"),
+            gr.Dropdown(MODES, value=_DEFAULT.align.mode, label="Face alignment (FDA)"),
+            gr.Dropdown(ROTATIONS, value=_DEFAULT.align.head_rotation, label="Head rotation"),
+            gr.Slider(
+                0, 10, _DEFAULT.align.smoothing, step=0.5, label="Smoothing of the face's size (frames; 0 is the paper)"
+            ),
+            gr.Checkbox(_DEFAULT.align.fit_body, label="Fit the motion to the proportions of the person in the photo"),
+            gr.Dropdown(DETECTORS, value=_DEFAULT.detector, label="Keypoint detector"),
+            gr.Number(_DEFAULT.person, precision=0, minimum=0, label="Person to follow (0 is the largest)"),
+            gr.Number(_DEFAULT.seed, precision=0, minimum=0, label="Seed of blinks and brows"),
+        )
+
+
+def chosen(*values: object) -> Options:
+    """What the controls say, in their order. Raises InputError for what is out of range."""
+    size, fps, length, mode, rotation, smoothing, fit_body, detector, person, seed = values
+    try:
+        return Options(
+            fps=Fraction(fps),
+            hw=SIZES[size],
+            seed=int(seed),
+            detector=detector,
+            person=int(person),
+            length=length,
+            align=AlignOptions(mode, rotation, float(smoothing), fit_body=bool(fit_body)),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"An option cannot be used: {error}.") from error
+
+
+def restored(options: Options) -> tuple:
+    """The controls' values for a project's options; a size or rate that the lists lack stays as it is on the page."""
+    align = options.align
+    return (
+        _name_of(options.hw) or gr.skip(),
+        str(options.fps) if str(options.fps) in RATES else gr.skip(),
+        options.length,
+        align.mode,
+        align.head_rotation,
+        align.smoothing,
+        align.fit_body,
+        options.detector,
+        options.person,
+        options.seed,
+    )
+
+
+def untouched() -> tuple:
+    """Values that leave the controls as they are."""
+    return (gr.skip(),) * len(fields(Panel))
+
+
+def _name_of(hw: tuple[int, int]) -> str | None:
+    return next((name for name, size in SIZES.items() if size == hw), None)

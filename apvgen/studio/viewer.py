@@ -1,0 +1,150 @@
+"""The pictures of one frame of an analysed project, quick enough to follow a dragged slider."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from apvgen import pipeline, project
+from apvgen.align import Alignment, Analysis
+from apvgen.errors import ProjectError
+from apvgen.media import VideoReader
+from apvgen.pose import draw_pose
+from apvgen.preview import overlay, portrait
+from apvgen.project import Project
+from apvgen.types import HW, Motion, Track
+
+View = Literal["driving", "voice", "pose", "overlay"]
+
+OPEN_PROJECTS = 3
+LARGEST_SIDE = 640
+"""Driving frames are kept at this size, px: larger than any picture on the page."""
+HELD_FRAMES = 64
+LOOK_BACK = 8
+"""Frames decoded before the wanted one when the slider moves backward: a video can only be decoded forward."""
+LOOK_AHEAD = 24
+"""Frames that are decoded and passed over rather than seeking again."""
+
+
+class Shelf:
+    """The frames of a driving video that were shown last, so that dragging back and forth decodes little."""
+
+    def __init__(self, video: VideoReader) -> None:
+        self._video = video
+        self._held: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._stream: Iterator[np.ndarray] = video.frames()
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def frame(self, k: int) -> np.ndarray:
+        """Frame `k` of the resampled video, uint8 `[h, w, 3]`, no side above `LARGEST_SIDE`."""
+        with self._lock:
+            if k not in self._held:
+                self._decode(k)
+            self._held.move_to_end(k)
+            return self._held[k]
+
+    def _decode(self, k: int) -> None:
+        if not self._next <= k < self._next + LOOK_AHEAD:
+            self._next = k if k >= self._next else max(0, k - LOOK_BACK)
+            self._stream = self._video.frames(self._next)
+        while self._next <= k:
+            self._held[self._next] = fitted(next(self._stream), LARGEST_SIDE)
+            self._next += 1
+        while len(self._held) > HELD_FRAMES:
+            self._held.popitem(last=False)
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """An analysed project, opened for looking at.
+
+    voice: the talking face alone, large. shelf: None where a motion file drives.
+    """
+
+    made: Project
+    analysis: Analysis
+    alignment: Alignment
+    reference: np.ndarray
+    voice: Motion
+    shelf: Shelf | None
+
+    def __len__(self) -> int:
+        return len(self.analysis)
+
+    def picture(self, view: View, t: int) -> np.ndarray:
+        """RGB uint8 `[H, W, 3]` of output frame `t`, as `preview` shows it."""
+        style = self.made.settings.options.face_style
+        match view:
+            case "driving":
+                frame = self._driving_frame(t)
+                return overlay(frame, draw_pose(self.analysis.driving, t, style, frame.shape[:2]))
+            case "voice":
+                return draw_pose(self.voice, t, style)
+            case "pose":
+                return draw_pose(self.alignment.target, t, style)
+            case "overlay":
+                return overlay(self.reference, draw_pose(self.alignment.target, t, style))
+
+    def found(self, t: int) -> dict[str, tuple[int, int]]:
+        """How many points of each part the detector saw in frame `t`, and how many there are."""
+        driving = self.analysis.driving
+        hands = driving.hands.seen[t]
+        return {
+            "body": _count(driving.body, t),
+            "left hand": (int(hands[0].sum()), hands.shape[1]),
+            "right hand": (int(hands[1].sum()), hands.shape[1]),
+            "face": _count(driving.face, t),
+        }
+
+    def _driving_frame(self, t: int) -> np.ndarray:
+        if self.shelf is not None:
+            return self.shelf.frame(int(self.analysis.driving_index[t]))
+        return np.zeros((*_within(self.analysis.driving.hw, LARGEST_SIDE), 3), np.uint8)
+
+
+def open_viewer(folder: Path) -> Viewer:
+    """The viewer of a project folder; the last few stay open. Raises ProjectError, MediaError."""
+    try:
+        return _open(folder, (folder / "tracks.npz").stat().st_mtime_ns)
+    except FileNotFoundError as error:
+        raise ProjectError("The open project is gone from this machine; start a new one.") from error
+
+
+@lru_cache(maxsize=OPEN_PROJECTS)
+def _open(folder: Path, _written: int) -> Viewer:
+    made = project.load(folder)
+    analysis, alignment = project.load_tracks(made)
+    video = pipeline.driving_video(made)
+    return Viewer(
+        made,
+        analysis,
+        alignment,
+        pipeline.load_reference(made, analysis).image,
+        portrait(alignment.voice_face, alignment.target.hw),
+        None if video is None else Shelf(video),
+    )
+
+
+def fitted(picture: np.ndarray, side: int) -> np.ndarray:
+    """Shrink a picture so that no side is larger than `side`; smaller ones stay as they are."""
+    hw = _within(picture.shape[:2], side)
+    return picture if hw == picture.shape[:2] else cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _within(hw: HW, side: int) -> HW:
+    scale = min(1.0, side / max(hw))
+    return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))
+
+
+def _count(track: Track, t: int) -> tuple[int, int]:
+    seen = track.seen[t]
+    return int(seen.sum()), seen.size
