@@ -37,8 +37,10 @@ def build_basis() -> dict[str, np.ndarray]:
     still = {int(k): 0.0 for k in (*lm.EYE_CORNERS, lm.NOSE_TIP, lm.NOSE_BASE, 98, 327, 168, *_contour())}
     return {
         "jaw": _stack([solve(still | _jaw_handles())]),
-        "lips": _stack([solve(still | dict.fromkeys(lm.LIPS.tolist(), 1.0) | dict.fromkeys((18, 164), 0.75))]),
-        "brows": _stack([solve(still | dict.fromkeys(lm.BROWS.tolist(), 1.0) | _lids(0.25, 0.0))]),
+        "lips": _stack([solve(still | _at(lm.LIPS, 1) | {18: 0.75, 164: 0.75, lm.CHIN: 0.0})]),
+        "brows": _stack(
+            [solve(still | _at(lm.LIPS, 0) | _at(lm.BROWS, 1) | _at(lm.UPPER_LIDS, 0.25) | _at(lm.LOWER_LIDS, 0))]
+        ),
         "upper_lip": _lip_fields(solve, still, lm.INNER_UPPER, lm.UPPER_RINGS),
         "lower_lip": _lip_fields(solve, still, lm.INNER_LOWER, lm.LOWER_RINGS),
         "upper_lids": _lid_fields(solve, still, lm.UPPER_LIDS),
@@ -71,19 +73,22 @@ def harmonic_solver(edges: np.ndarray):
 
 
 def _jaw_handles() -> dict[int, float]:
-    corners = dict.fromkeys([*lm.CORNERS_LEFT.tolist(), *lm.CORNERS_RIGHT.tolist()], _CORNER_SHARE)
-    upper = dict.fromkeys([*lm.INNER_UPPER.tolist(), *lm.UPPER_RINGS.ravel().tolist()], 0.0)
+    corners = _at(lm.CORNERS_LEFT, _CORNER_SHARE) | _at(lm.CORNERS_RIGHT, _CORNER_SHARE)
     across = np.abs(np.linspace(-0.8, 0.8, lm.INNER_LOWER.size))
-    follow = 1 - (1 - _CORNER_SHARE) * across**2
-    lower = {int(k): w for row in (lm.INNER_LOWER, *lm.LOWER_RINGS) for k, w in zip(row, follow, strict=True)}
+    lower = _along(np.vstack([lm.INNER_LOWER, lm.LOWER_RINGS]), 1 - (1 - _CORNER_SHARE) * across**2)
+    upper = _along(np.vstack([lm.INNER_UPPER, lm.UPPER_RINGS]), _CORNER_SHARE * across**4)
     return {k: share for share, points in _JAW.items() for k in points} | corners | upper | lower
 
 
+def _along(rows: np.ndarray, values: np.ndarray) -> dict[int, float]:
+    return {int(k): value for row in rows for k, value in zip(row, values.tolist(), strict=True)}
+
+
 def _lip_fields(solve, still: dict[int, float], inner: np.ndarray, rings: np.ndarray) -> np.ndarray:
-    other = np.setdiff1d(lm.LIPS, np.concatenate([inner, rings.ravel()])).tolist()
+    other = np.setdiff1d(lm.LIPS, np.concatenate([inner, rings.ravel()]))
     fields = []
     for pair in range(inner.size):
-        handles = still | dict.fromkeys(other, 0.0) | {lm.CHIN: 0.0}
+        handles = still | _at(other, 0) | {lm.CHIN: 0.0}
         for row, share in zip((inner, *rings), (1.0, *_RING_SHARES), strict=True):
             handles |= {int(k): share * (n == pair) for n, k in enumerate(row)}
         fields.append(solve(handles))
@@ -91,12 +96,12 @@ def _lip_fields(solve, still: dict[int, float], inner: np.ndarray, rings: np.nda
 
 
 def _lid_fields(solve, still: dict[int, float], lids: np.ndarray) -> np.ndarray:
-    others = _lids(0.0, 0.0) | dict.fromkeys(lm.BROWS.tolist(), 0.0)
+    others = _at(lm.UPPER_LIDS, 0) | _at(lm.LOWER_LIDS, 0) | _at(lm.BROWS, 0) | _at(lm.LIPS, 0)
     return _stack([solve(still | others | {int(lid): 1.0}) for lid in lids])
 
 
-def _lids(upper: float, lower: float) -> dict[int, float]:
-    return dict.fromkeys(lm.UPPER_LIDS.tolist(), upper) | dict.fromkeys(lm.LOWER_LIDS.tolist(), lower)
+def _at(points: np.ndarray, value: float) -> dict[int, float]:
+    return dict.fromkeys(points.ravel().tolist(), value)
 
 
 def _contour() -> tuple[int, ...]:

@@ -6,6 +6,7 @@ the weights, what they are and how well they do on voices never heard in trainin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ def schedule(step: int, config: TrainConfig) -> float:
     """Share of the full learning rate: a linear warm-up, then a half cosine to zero."""
     if step < config.warm_up:
         return (step + 1) / config.warm_up
-    return 0.5 + 0.5 * np.cos(np.pi * (step - config.warm_up) / (config.steps - config.warm_up))
+    return 0.5 + 0.5 * math.cos(math.pi * (step - config.warm_up) / (config.steps - config.warm_up))
 
 
 def articulation_loss(said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

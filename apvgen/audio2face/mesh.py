@@ -1,7 +1,8 @@
 """A person's face mesh, seen from the front with its mouth shut, and how articulation moves it.
 
 Coordinates: the unit of the mesh given (pixels), x right, y down, z away from the camera, origin inside the head
-between eyes and ears. Lengths are shares of the face's own height (forehead to chin), so every face moves in proportion.
+between eyes and ears. Lengths are shares of the face's own height (forehead to chin), so that every face moves in
+proportion.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _LOWER_SHARE = 0.62
 _ROUND_NARROWING, _ROUND_PROTRUSION = 0.27, 0.035
 _SPREAD_WIDENING, _SPREAD_RETRACTION = 0.13, 0.01
 _PRESS_THINNING = 0.2
-_TUCK_RAISE, _TUCK_GAP, _TUCK_RETRACTION = 0.012, 0.012, 0.012
+_TUCK_RAISE, _TUCK_GAP, _TUCK_RETRACTION = 0.016, 0.008, 0.012
 _LID_CLOSURE, _LOWER_LID_SHARE = 0.96, 0.1
 _BROW_RAISE = 0.022
 
