@@ -181,5 +181,5 @@ def test_an_interrupted_run_resumes_to_the_same_weights(toy):
     resumed = voice_train.Run.start(config)
     resumed.load(folder / "half.pt")
     assert early + list(voice_train.steps(resumed, corpus)) == whole
-    for name, weight in straight.network.state_dict().items():
-        assert torch.equal(weight, resumed.network.state_dict()[name]), name
+    for name, weight in straight.average.state_dict().items():
+        assert torch.equal(weight, resumed.average.state_dict()[name]), name

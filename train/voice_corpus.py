@@ -33,8 +33,10 @@ VARIANTS = (
 """espeak-ng's voice variants that sound like people."""
 HELD_OUT_VARIANTS = ("Hugo", "Denis", "anika", "marcelo")
 """Voices that no training scene uses."""
-_VOICE_RANGES = ((110, 260), (20, 90), (20, 95))
+_VOICE_RANGES = ((100, 270), (10, 99), (20, 99))
 """Words a minute, pitch and pitch range, as `Voice` counts them."""
+_STRETCH_SPREAD = 0.12
+"""Deviation of the logarithm of the vocal tract's length."""
 _SPEECHLESS_SHARE = 0.1
 _LEAD = 0.5
 """Seconds around an utterance in which the mouth still moves for it."""
@@ -90,7 +92,7 @@ def clean_scene(
     variant = str(rng.choice(variants))
     name = language.voice if variant == _PLAIN else f"{language.voice}+{variant}"
     voice = Voice(name, *(int(rng.integers(low, high)) for low, high in _VOICE_RANGES))
-    stretch = float(np.exp(rng.normal(0, 0.09)))
+    stretch = float(np.exp(rng.normal(0, _STRETCH_SPREAD)))
     speech = np.zeros(SCENE_SECONDS * SAMPLE_RATE, np.float32)
     mouth = np.zeros((SCENE_SECONDS * FRAME_RATE, len(CHANNELS)), np.float32)
     start = rng.uniform(0, 0.8)

@@ -34,7 +34,7 @@ class Gesture:
     tuck: float = 0.0
 
 
-REST = Gesture(0.0, 0.0)
+_PAUSE = "pause"
 _NEUTRAL = Gesture(0.3, 0.28, lips_weight=0.2, jaw_weight=0.2)
 _BILABIAL = Gesture(0.0, 0.15, 0.0, 0.0, 4.0, 1.0, press=1.0)
 _LABIODENTAL = Gesture(0.07, 0.12, 0.0, 0.15, 3.0, 1.5, tuck=1.0)
@@ -104,6 +104,8 @@ _VOWEL_REACH, _CONSONANT_REACH, _REST_REACH = 0.060, 0.035, 0.080
 _CLOSING_TIME, _OPENING_TIME = 0.25, 0.18
 """Seconds after the last sound before a mouth has come to rest, and before the first in which it gets ready."""
 _LONG_PAUSE = 60.0
+_PARTED, _PARTED_PAUSE = 0.2, 0.7
+"""Between phrases lips stay parted: this far in the shortest of pauses, not at all in one of so many seconds."""
 _BLEND_SIGMA, _CONTACT_SIGMA = 0.022, 0.012
 """Seconds: what the mass of jaw and lips smooths away; contact is faster than shape."""
 _OPENING_DELAY = 0.010
@@ -124,7 +126,7 @@ class _Span:
     @property
     def plateau(self) -> tuple[float, float]:
         """When the phone's dominance is full: its middle half; of a pause, what closing and opening leave of it."""
-        if self.gesture is not REST:
+        if self.symbol != _PAUSE:
             margin = (self.end - self.start) / 4
             return self.start + margin, self.end - margin
         squeeze = min(1, (self.end - self.start) / (_CLOSING_TIME + _OPENING_TIME))
@@ -175,15 +177,20 @@ def symbols_of(ipa: str) -> list[str]:
 
 def _spans(phone: Phone) -> list[_Span]:
     symbols = symbols_of(phone.ipa)
+    if not phone.ipa.strip("ˈˌ"):
+        return [_Span(_PAUSE, _resting(phone.end - phone.start), phone.start, phone.end, phone.end, _REST_REACH)]
     if not symbols:
-        silent = not phone.ipa.strip("ˈˌ")
-        gesture, reach = (REST, _REST_REACH) if silent else (_NEUTRAL, _CONSONANT_REACH)
-        return [_Span("", gesture, phone.start, phone.end, phone.end, reach)]
+        return [_Span("", _NEUTRAL, phone.start, phone.end, phone.end, _CONSONANT_REACH)]
     edges = np.linspace(phone.start, phone.end, len(symbols) + 1)
     return [
         _Span(s, GESTURES[s], a, b, _release(s, b, phone), _VOWEL_REACH if s in _VOWELS else _CONSONANT_REACH)
         for s, (a, b) in zip(symbols, pairwise(edges), strict=True)
     ]
+
+
+def _resting(pause: float) -> Gesture:
+    parted = _PARTED * max(0, 1 - pause / _PARTED_PAUSE)
+    return Gesture(parted, parted)
 
 
 def _release(symbol: str, end: float, phone: Phone) -> float:

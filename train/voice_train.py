@@ -17,6 +17,7 @@ import torch
 import typer
 from safetensors.numpy import save_file
 from torch.nn.functional import mse_loss
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from apvgen.audio2face.articulation import CHANNELS
 from apvgen.audio2face.features import BANDS, SILENCE, band_centres, normalise_level
@@ -45,13 +46,15 @@ class TrainConfig:
     """Articulation frames a sample."""
     rate: float = 2e-3
     warm_up: int = 300
+    averaging: float = 0.998
+    """The weights shipped are a running mean over about 1 / (1 - averaging) steps."""
     seed: int = 1
     shape: NetworkShape = field(default_factory=NetworkShape)
 
 
 PRESETS = {
     "full": TrainConfig(),
-    "debug": TrainConfig(6, 2, 40, batch=4, crop=100, warm_up=5, shape=NetworkShape(24, (1, 2))),
+    "debug": TrainConfig(6, 2, 40, batch=4, crop=100, warm_up=5, averaging=0.8, shape=NetworkShape(24, (1, 2))),
 }
 
 
@@ -61,6 +64,7 @@ class Run:
 
     config: TrainConfig
     network: VoiceNetwork
+    average: AveragedModel
     optimiser: torch.optim.Optimizer
     step: int = 0
 
@@ -68,20 +72,25 @@ class Run:
     def start(cls, config: TrainConfig) -> Run:
         torch.manual_seed(config.seed)
         network = VoiceNetwork(config.shape)
-        return cls(config, network, torch.optim.AdamW(network.parameters(), config.rate, weight_decay=0.01))
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging))
+        return cls(config, network, average, torch.optim.AdamW(network.parameters(), config.rate, weight_decay=0.01))
+
+    @property
+    def _parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
+        return {"network": self.network, "average": self.average, "optimiser": self.optimiser}
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
-        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step}
-        torch.save(state, partial)
+        states = {name: part.state_dict() for name, part in self._parts.items()}
+        torch.save(states | {"step": self.step}, partial)
         partial.replace(path)
 
     def load(self, path: Path) -> None:
         """Go on from the state that `save` wrote."""
-        state = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+        states = torch.load(path, weights_only=True)
+        for name, part in self._parts.items():
+            part.load_state_dict(states[name])
+        self.step = states["step"]
 
 
 def steps(run: Run, corpus: Corpus) -> Iterator[float]:
@@ -99,6 +108,7 @@ def steps(run: Run, corpus: Corpus) -> Iterator[float]:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.optimiser.step()
+        run.average.update_parameters(run.network)
         run.step += 1
         yield loss.item()
 
@@ -184,9 +194,10 @@ def train(config: TrainConfig, out: Path, cache: Path) -> list[float]:
         if run.step % _CHECKPOINT_EVERY == 0:
             run.save(checkpoint)
             typer.echo(f"step {run.step} of {config.steps}: loss {np.mean(losses[-_CHECKPOINT_EVERY:]):.4f}")
-    held_out = correlations(run.network, cached_corpus(cache, "held_out", config.held_out_scenes, config.seed))
+    network = run.average.module
+    held_out = correlations(network, cached_corpus(cache, "held_out", config.held_out_scenes, config.seed))
     notes = {"licence": _LICENCE, "command": "python -m train.voice_train --out assets/voice", "held_out": held_out}
-    save_network(run.network, out, notes | {"settings": {k: v for k, v in vars(config).items() if k != "shape"}})
+    save_network(network, out, notes | {"settings": {k: v for k, v in vars(config).items() if k != "shape"}})
     save_basis(out)
     return losses
 

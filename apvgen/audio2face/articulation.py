@@ -18,8 +18,8 @@ _SHAPE_BLUR, _LEAST_BLUR = 0.4, 0.012
 """Standard deviation of the low-pass before sampling, in frame periods, and its least in seconds: as exposure blurs."""
 _CONTACT_RANGE = (0.25, 0.55)
 """The network's contact is a probability: below the first number lips count as apart, above the second as touching."""
-_SEALED = 0.04
-"""Lips meet softly: the first few percent of an opening do not part them."""
+_PARTING_EXPONENT = 1.4
+"""Soft lips part late and then fast: the gap grows faster than the opening of jaw and lips that makes it."""
 
 
 def at_frames(mouth: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def at_frames(mouth: np.ndarray, fps: Fraction, frames: int) -> np.ndarray:
 
     blur = max(_SHAPE_BLUR / float(fps), _LEAST_BLUR) * FRAME_RATE
     shape = gaussian_filter1d(mouth[:, SHAPE], blur, axis=0, mode="nearest")
-    shape[:, 0] = (shape[:, 0] - _SEALED).clip(0) / (1 - _SEALED)
+    shape[:, 0] **= _PARTING_EXPONENT
     reach = int(FRAME_RATE / (4 * float(fps)) + 0.5)
     contact = maximum_filter1d(smoothstep(mouth[:, CONTACT], *_CONTACT_RANGE), 2 * reach + 1, axis=0)
     times = np.arange(frames) * FRAME_RATE / float(fps)

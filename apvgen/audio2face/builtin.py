@@ -14,7 +14,7 @@ from apvgen.types import Audio, VoiceFace
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "voice"
 _CHUNK = 1024
-_TAIL = 30
+_TAIL = 50
 """Log-mel frames of silence after the sound, in which the mouth comes to rest."""
 _QUIET, _SHORTEST_PAUSE = -1.3, 0.15
 """A pause: the loudest band stays this far (in units of 20 dB) below the speech for so many seconds."""
