@@ -1,0 +1,60 @@
+import os
+
+import numpy as np
+import pytest
+
+from apvgen.keypoints import cache
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("APVGEN_CACHE", str(tmp_path))
+    return tmp_path / "motion"
+
+
+class Counting:
+    def __init__(self, motion) -> None:
+        self.motion, self.calls = motion, 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.motion
+
+
+def test_the_second_look_computes_nothing_and_is_equal(folder, analysis):
+    compute = Counting(analysis.driving)
+    first, second = cache.cached_motion("a", compute), cache.cached_motion("a", compute)
+    assert compute.calls == 1
+    np.testing.assert_array_equal(first.face.depth, second.face.depth)
+    np.testing.assert_array_equal(first.body.xy, second.body.xy)
+    cache.cached_motion("b", compute)
+    assert compute.calls == 2
+
+
+def test_a_damaged_entry_is_computed_again(folder, analysis):
+    compute = Counting(analysis.driving)
+    cache.cached_motion("a", compute)
+    (entry,) = folder.iterdir()
+    entry.write_bytes(entry.read_bytes()[:100])
+    np.testing.assert_array_equal(cache.cached_motion("a", compute).body.xy, analysis.driving.body.xy)
+    assert compute.calls == 2
+
+
+def test_the_oldest_entries_make_room(folder, analysis, monkeypatch):
+    compute = Counting(analysis.driving)
+    for key in "abc":
+        cache.cached_motion(key, compute)
+        for entry in folder.iterdir():
+            os.utime(entry, (entry.stat().st_atime - 100, entry.stat().st_mtime - 100))
+    size = next(folder.iterdir()).stat().st_size
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 2 * size)
+    cache.cached_motion("d", compute)
+    assert len(list(folder.iterdir())) == 2
+    cache.cached_motion("c", compute)
+    assert compute.calls == 4, "the newer of the old entries should have been kept"
+
+
+def test_a_cache_that_cannot_be_written_does_not_stop_the_work(monkeypatch, tmp_path, analysis):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("APVGEN_CACHE", str(tmp_path / "file"))
+    assert cache.cached_motion("a", lambda: analysis.driving) is analysis.driving
