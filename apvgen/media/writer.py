@@ -1,0 +1,98 @@
+"""Writing the result: an MP4 that plays in a browser, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from uuid import uuid4
+
+import av
+import numpy as np
+
+from apvgen.config import Limits
+from apvgen.errors import OutputError
+from apvgen.media.encoder import Mp4Encoder
+from apvgen.media.source import PathLike, open_media
+from apvgen.types import Audio
+
+
+def write_video(
+    path: PathLike,
+    frames: Iterable[np.ndarray],
+    fps: Fraction,
+    audio: Audio | None = None,
+    metadata: dict | None = None,
+) -> Path:
+    """Encode frames, as they come, to an MP4 of H.264 (yuv420p, BT.709) and AAC with its index at the front.
+
+    frames: RGB uint8 `[H, W, 3]`, all of one size; an odd side is made even by repeating its last row or column.
+    audio: one or two channels; cut, or filled with silence, to the length of the picture.
+    metadata: JSON values, kept in the file's comment; see `read_metadata`.
+    Returns the path. The file takes its name only when it is complete: after any failure, Ctrl-C included, nothing of
+    it is left, and a file of that name is as before.
+    Raises OutputError where it cannot be written or there are no frames; ValueError or TypeError for frames, sound or
+    metadata of the wrong form; and whatever `frames` raises.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".mp4":
+        raise OutputError(f"{target} would be an MP4 under another name: let the name end in .mp4")
+    comment = json.dumps(metadata or {}, allow_nan=False)
+    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    try:
+        with _reported(target):
+            partial.touch()
+        _encode(target, partial, iter(frames), Fraction(fps), audio, comment)
+        with _reported(target):
+            partial.replace(target)
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return target
+
+
+def read_metadata(path: PathLike) -> dict:
+    """What `write_video` was given as `metadata`; empty for a video that something else made.
+
+    Raises MediaError for a file that is no media.
+    """
+    with open_media(path, Limits()) as container:
+        comment = container.metadata.get("comment", "")
+    try:
+        values = json.loads(comment)
+    except json.JSONDecodeError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _encode(
+    target: Path, partial: Path, frames: Iterator[np.ndarray], fps: Fraction, audio: Audio | None, comment: str
+) -> None:
+    first = next(frames, None)
+    if first is None:
+        raise OutputError(f"{target} was not written: there are no frames to put in it")
+    with _reported(target):
+        encoder = Mp4Encoder(partial, first.shape[:2], fps, audio, comment)
+    try:
+        for frame in chain([first], frames):
+            with _reported(target):
+                encoder.add(frame)
+        with _reported(target):
+            encoder.finish()
+    finally:
+        with suppress(OSError, av.FFmpegError):
+            encoder.close()
+
+
+@contextmanager
+def _reported(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:
+        raise OutputError(
+            f"{target} cannot be written ({error.strerror or error}): "
+            "check the folder, your rights to it and the free space"
+        ) from error
