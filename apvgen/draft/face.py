@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from apvgen.draft.geometry import fit_affine, fit_similarity, limit_stretch, transform
+from apvgen.draft.geometry import fit_affine, fit_similarity, invert, limit_stretch, transform
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.types import HW
 
@@ -27,6 +27,7 @@ INNER_LIPS = (
     (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
 )
 """Upper and lower lip where they meet, from the right corner to the left."""
+OPENINGS = (*EYES, INNER_LIPS)
 
 COLLAR = 1.4
 """The skin around the mesh is stretched out to a ring this many times as far from the face's centre."""
@@ -35,6 +36,8 @@ STIFFNESS = 0.02
 STRETCH = (0.5, 2.0)
 
 _SUBPIXEL_BITS = 4
+_OVERHANG = 0.3
+"""How far beyond a triangle its map is trusted, in shares of its edges."""
 
 CoordinateMap = Callable[[np.ndarray], np.ndarray]
 
@@ -59,24 +62,24 @@ def mesh_map(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
 class FaceSheet:
     """The reference face, ready to be put onto any target mesh.
 
-    Its vertices are the mesh, a second copy of the lids that belongs to the eyeballs, and a collar of skin around the
-    mesh that joins it to the head without a seam.
+    Its vertices are the mesh, a second copy of lids and inner lips that belongs to what lies behind them, and a collar
+    of skin around the mesh that joins it to the head without a seam.
     """
 
     def __init__(self, mesh: np.ndarray, triangles: np.ndarray) -> None:
         """mesh: float64 `[468, 2]` reference pixels. triangles: int `[N, 3]` (`keypoints.mesh.face_triangles`)."""
         self.mesh = mesh
-        lids = [k for eye in EYES for lid in eye for k in lid]
-        eyeballs, first = [], len(mesh)
-        for upper, lower in EYES:
-            numbers = first + np.arange(len(upper) + len(lower))
-            eyeballs.append(_strip(numbers[: len(upper)], numbers[len(upper) :]))
-            first += len(numbers)
+        self._rims = np.array([k for opening in OPENINGS for rim in opening for k in rim])
+        inner, first = [], len(mesh)
+        for upper, lower in OPENINGS:
+            inner.append(_strip(first + np.arange(len(upper)), first + len(upper) + np.arange(len(lower))))
+            first += len(upper) + len(lower)
         ring = first + np.arange(len(OVAL) + 1) % len(OVAL)
         collar = _strip(np.array([*OVAL, OVAL[0]]), ring)
-        mouth = _strip(*np.array(INNER_LIPS))
-        self._lids = np.array(lids)
-        self._triangles = np.concatenate([collar, triangles, *eyeballs, mouth])
+        # Lids and lips last: they lie in front of eyeballs and mouth.
+        layers = collar, np.concatenate(inner), triangles
+        self._triangles = np.concatenate(layers)
+        self._layer = np.repeat(np.arange(len(layers)), [len(layer) for layer in layers])
 
     def patch(self, target: np.ndarray, head: np.ndarray, around: CoordinateMap, hw: HW) -> FacePatch | None:
         """Where the face's pixels come from; None when it lies outside the picture.
@@ -84,55 +87,66 @@ class FaceSheet:
         target: mesh `[468, 2]` in output pixels. head: map of the head, reference -> output. around: output -> photo
         map of what surrounds the face.
         """
-        centre = transform(head, self.mesh[list(OVAL)]).mean(0)
-        ring = centre + COLLAR * (transform(head, self.mesh[list(OVAL)]) - centre)
-        placed = np.concatenate([target, target[self._lids], ring])
-        source = np.concatenate([self.mesh, self._eyeballs(target), around(ring)])
-        return rasterise(placed, source, self._triangles, hw)
+        oval = transform(head, self.mesh[list(OVAL)])
+        ring = oval.mean(0) + COLLAR * (oval - oval.mean(0))
+        placed = np.concatenate([target, target[self._rims], ring])
+        source = np.concatenate([self.mesh, self._behind_rims(target, head), around(ring)])
+        return rasterise(placed, source, self._triangles, self._layer, hw)
 
-    def _eyeballs(self, target: np.ndarray) -> np.ndarray:
-        """Photo pixels of the eyeball under each lid point: eyeballs stay while lids close over them, and stretch
-        where a lid opens wider than in the photo."""
+    def _behind_rims(self, target: np.ndarray, head: np.ndarray) -> np.ndarray:
+        """Photo pixels of what lies behind each lid and inner lip: eyeballs and teeth stay in place while lids and
+        lips close over them, and are stretched where these open wider than in the photo."""
         points = []
-        for upper, lower in EYES:
+        for upper, lower in OPENINGS:
             corners = [upper[0], upper[-1]]
-            back = fit_similarity(target[corners], self.mesh[corners])
+            is_mouth = upper in INNER_LIPS
+            back = invert(head) if is_mouth else fit_similarity(target[corners], self.mesh[corners])
             middle = (self.mesh[list(upper)] + self.mesh[list(lower)]) / 2
-            for lid in (upper, lower):
-                wanted, own = transform(back, target[list(lid)]) - middle, self.mesh[list(lid)] - middle
+            for rim in (upper, lower):
+                wanted, own = transform(back, target[list(rim)]) - middle, self.mesh[list(rim)] - middle
                 reach = np.linalg.norm(own, axis=1) / np.maximum(np.linalg.norm(wanted, axis=1), 1e-6)
                 points.append(middle + wanted * np.minimum(reach, 1)[:, None])
         return np.concatenate(points)
 
 
-def rasterise(placed: np.ndarray, source: np.ndarray, triangles: np.ndarray, hw: HW) -> FacePatch | None:
+def rasterise(
+    placed: np.ndarray, source: np.ndarray, triangles: np.ndarray, layer: np.ndarray, hw: HW
+) -> FacePatch | None:
     """Piecewise affine backward map of a triangle mesh; triangles that turn their back are left out.
 
-    placed, source: `[V, 2]` output and photo pixels of the vertices. triangles: `[N, 3]`, later ones on top.
+    placed, source: `[V, 2]` output and photo pixels of the vertices. triangles: `[N, 3]`; layer: `[N]`, higher ones
+    lie on top.
     """
     low = np.maximum(np.floor(placed.min(0)).astype(int), 0)
     high = np.minimum(np.ceil(placed.max(0)).astype(int) + 1, hw[::-1])
     if (low >= high).any():
         return None
+    area, source_area = (_signed_areas(points[triangles]) for points in (placed, source))
+    drawn = np.flatnonzero((area * source_area > 0) & (abs(area) > 1e-3))
+    # A drawn outline is a pixel wide. Large triangles may cover that much of small ones, whose maps are wild beyond them.
+    triangles = triangles[drawn[np.lexsort((abs(area[drawn]), layer[drawn]))]]
     at, back = placed[triangles] - low, source[triangles]
-    edges, back_edges = at[:, 1:] - at[:, :1], back[:, 1:] - back[:, :1]
-    area, back_area = np.linalg.det(edges), np.linalg.det(back_edges)
-    drawn = (area * back_area > 0) & (abs(area) > 1e-3)
-    linear = np.linalg.solve(edges[drawn], back_edges[drawn])
-    shift = back[drawn, 0] - np.einsum("ni,nij->nj", at[drawn, 0], linear)
     owner = np.full((high - low)[::-1], -1, np.int32)
-    outlines = np.rint(at[drawn] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    for number, outline in enumerate(outlines):
+    for number, outline in enumerate(np.rint(at * (1 << _SUBPIXEL_BITS)).astype(np.int32)):
         cv2.fillConvexPoly(owner, outline, number, shift=_SUBPIXEL_BITS)
-    return FacePatch(np.s_[low[1] : high[1], low[0] : high[0]], owner >= 0, _gather(owner, linear, shift))
+    return FacePatch(np.s_[low[1] : high[1], low[0] : high[0]], owner >= 0, _mapped(owner, at, back))
 
 
-def _gather(owner: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    source = np.zeros((*owner.shape, 2), np.float32)
+def _signed_areas(corners: np.ndarray) -> np.ndarray:
+    """Twice the area of triangles `[N, 3, 2]`, negative where they turn the other way."""
+    return np.linalg.det(corners[:, 1:] - corners[:, :1])
+
+
+def _mapped(owner: np.ndarray, at: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Photo pixels `[h, w, 2]` of the pixels that triangles `at` `[N, 3, 2]` own, whose photo corners are `back`."""
     y, x = np.nonzero(owner >= 0)
     chosen = owner[y, x]
-    linear, shift = linear.astype(np.float32)[chosen], shift.astype(np.float32)[chosen]
-    source[y, x] = x[:, None] * linear[:, 0] + y[:, None] * linear[:, 1] + shift
+    inverse, corner = np.linalg.inv(at[:, 1:] - at[:, :1]).astype(np.float32), at[:, 0].astype(np.float32)
+    offset = np.stack([x, y], -1).astype(np.float32) - corner[chosen]
+    shares = np.einsum("ni,nij->nj", offset, inverse[chosen]).clip(-_OVERHANG, 1 + _OVERHANG)
+    edges, origin = (back[:, 1:] - back[:, :1]).astype(np.float32), back[:, 0].astype(np.float32)
+    source = np.zeros((*owner.shape, 2), np.float32)
+    source[y, x] = origin[chosen] + np.einsum("ni,nij->nj", shares, edges[chosen])
     return source
 
 

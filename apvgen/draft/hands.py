@@ -20,14 +20,22 @@ STRETCH = (0.5, 1.4)
 """A hand is nearly rigid: how far its picture may be squeezed or stretched against the body's own scale."""
 
 
+def is_known(hand: np.ndarray) -> bool:
+    """Whether all of a hand's palm was found; fingers may be missed. hand: `[21, 2]`, NaN where missed."""
+    return bool(np.isfinite(hand[list(PALM)]).all())
+
+
 def detected_hand(image: np.ndarray, mask: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """The pixels of a hand, bool `[H, W]`: palm and fingers about its `[21, 2]` points, and what has their colour."""
+    """The pixels of a hand, bool `[H, W]`: palm and fingers about its `[21, 2]` points, and what has their colour.
+
+    The palm must be known; missed points of fingers are left out.
+    """
     drawn = np.ones(mask.shape, np.uint8)
-    at = hand.round().astype(np.int32)
-    cv2.fillConvexPoly(drawn, cv2.convexHull(at[list(PALM)]), 0)
-    for start, end in HAND21_LIMBS:
-        if start:
-            cv2.line(drawn, at[start].tolist(), at[end].tolist(), 0, 1)
+    cv2.fillConvexPoly(drawn, cv2.convexHull(hand[list(PALM)].round().astype(np.int32)), 0)
+    for bone in HAND21_LIMBS:
+        if bone[0] not in PALM[:1] and np.isfinite(hand[list(bone)]).all():
+            start, end = hand[list(bone)].round().astype(int).tolist()
+            cv2.line(drawn, start, end, 0, 1)
     palm = palm_size(hand)
     distance = cv2.distanceTransform(drawn, cv2.DIST_L2, 5) / palm
     core = (distance < 0.1) & (mask > 0.5)

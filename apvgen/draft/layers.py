@@ -84,7 +84,7 @@ def draw_limb(canvas: np.ndarray, place: PlacedLimb, before: CoordinateMap | Non
     def joined(xy: np.ndarray) -> np.ndarray:
         if before is None:
             return place.source(xy)
-        share = np.maximum(smoothstep(place.along(xy), -0.3 * reach, reach), rigid)[..., None]
+        share = np.maximum(smoothstep(place.along(xy), 0, reach), rigid)[..., None]
         return place.source(xy) * share + before(xy) * (1 - share)
 
     reach = min(1.5 * place.limb.bone.half_width * place.width, 0.5 * np.linalg.norm(place.end - place.start) + 1)

@@ -15,7 +15,7 @@ noise on a closed mouth lies below."""
 TEETH_DROP = 0.085
 """How far the upper teeth reach below the resting upper lip, in mouth widths."""
 
-DARK, TEETH, TONGUE = (38, 14, 14), (232, 222, 210), (158, 78, 74)
+DARK, TEETH, TONGUE = (38, 14, 14), (205, 196, 186), (150, 76, 72)
 """RGB under full light."""
 
 _SUPERSAMPLING = 4
@@ -34,14 +34,18 @@ class MouthInside:
         self._to_mouth = np.column_stack([axes, -axes @ ((left + right) / 2)])
         self._rest = float(transform(self._to_mouth, upper)[5, 1])
         self._image = image
+        self._rest_gap = _gap(upper, lower) / self.width
         own = np.zeros(image.shape[:2], np.uint8)
-        if _gap(upper, lower) > CLOSED * self.width:
-            cv2.fillPoly(own, [np.concatenate([upper, lower[::-1]]).round().astype(np.int32)], 255)
-        self._own = cv2.GaussianBlur(own, (0, 0), 1.0)
+        cv2.fillPoly(own, [np.concatenate([upper, lower[::-1]]).round().astype(np.int32)], 1)
+        self._teeth = cv2.GaussianBlur(own * _tooth_likeness(image), (0, 0), 0.7)
         face = np.zeros_like(own)
         cv2.fillPoly(face, [mesh[list(OVAL)].round().astype(np.int32)], 1)
         bright = np.median(image[face > 0].mean(-1)) if face.any() else 170
         self._light = float(np.clip(bright / 190, 0.25, 1.1))
+        seen = self._teeth.sum()
+        self._tooth_colour = (
+            (self._image * self._teeth[..., None]).sum((0, 1)) / seen if seen > 15 else self._light * np.array(TEETH)
+        )
 
     def draw(self, canvas: np.ndarray, target: np.ndarray, head: np.ndarray) -> None:
         """Paint into `canvas` (uint8 `[H, W, 3]`, changed in place) between the inner lips of the target mesh.
@@ -49,7 +53,8 @@ class MouthInside:
         target: `[468, 2]` output pixels; head: map of the head, photo -> output.
         """
         upper, lower = target[list(INNER_LIPS[0])], target[list(INNER_LIPS[1])]
-        shown = float(smoothstep(_gap(upper, lower) / np.linalg.norm(upper[-1] - upper[0]), CLOSED, OPEN))
+        wide = np.linalg.norm(upper[-1] - upper[0])
+        shown = float(smoothstep(_gap(upper, lower) / wide - self._rest_gap, CLOSED, OPEN))
         outline = np.concatenate([upper, lower[::-1]])
         low = np.maximum(np.floor(outline.min(0)).astype(int) - 2, 0)
         high = np.minimum(np.ceil(outline.max(0)).astype(int) + 3, canvas.shape[1::-1])
@@ -62,7 +67,7 @@ class MouthInside:
         lips = [transform(self._to_mouth, transform(invert(head), lip)) for lip in (upper, lower)]
         colour = self._paint(transform(self._to_mouth, photo), *lips)
         colour *= (0.55 + 0.45 * cv2.GaussianBlur(cover, (0, 0), 0.04 * self.width + 0.5))[..., None]
-        colour = self._reuse_own(colour, photo.astype(np.float32))
+        colour = self._reuse_teeth(colour, photo.astype(np.float32))
         weight = (cover * shown)[..., None]
         canvas[window] = np.rint(canvas[window] * (1 - weight) + colour * weight).clip(0, 255)
 
@@ -78,12 +83,19 @@ class MouthInside:
         teeth = (1 - smoothstep(y - edge, -0.015, 0.02)) * (1 - smoothstep(abs(x), 0.25, 0.48))
         colour = np.broadcast_to(np.array(DARK, float), (*x.shape, 3))
         colour = colour + tongue[..., None] * (np.array(TONGUE) - colour)
-        return self._light * (colour + teeth[..., None] * (np.array(TEETH) - colour))
+        colour = self._light * colour
+        return colour + teeth[..., None] * (self._tooth_colour - colour)
 
-    def _reuse_own(self, colour: np.ndarray, photo: np.ndarray) -> np.ndarray:
-        """Where the photo itself shows the inside of the mouth, that is what is seen."""
-        own = cv2.remap(self._own, photo, None, cv2.INTER_LINEAR)[..., None] / 255.0
+    def _reuse_teeth(self, colour: np.ndarray, photo: np.ndarray) -> np.ndarray:
+        """Where the photo itself shows teeth, they are what is seen."""
+        own = cv2.remap(self._teeth, photo, None, cv2.INTER_LINEAR)[..., None]
         return colour * (1 - own) + cv2.remap(self._image, photo, None, cv2.INTER_LINEAR) * own
+
+
+def _tooth_likeness(image: np.ndarray) -> np.ndarray:
+    """1 for bright and colourless pixels, 0 for dark and for red ones: `[H, W]`."""
+    light, red, _ = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32))
+    return smoothstep(light, 80, 120) * (1 - smoothstep(red - 128, 14, 26))
 
 
 def _gap(upper: np.ndarray, lower: np.ndarray) -> float:

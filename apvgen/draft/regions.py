@@ -88,7 +88,9 @@ def middle_line(mask: np.ndarray, start: np.ndarray, end: np.ndarray, usual: flo
         return np.array([start, end]), usual
     known, offset, half = np.array(slices).T
     ends = np.polyval(np.polyfit(known, offset, 1), [0, length]).clip(-usual, usual)
-    return np.array([start + ends[0] * axes[1], end + ends[1] * axes[1]]), float(np.median(half))
+    return np.array([start + ends[0] * axes[1], end + ends[1] * axes[1]]), float(
+        np.median(half).clip(0.7 * usual, 1.5 * usual)
+    )
 
 
 def _slice(inside: np.ndarray, across: np.ndarray, usual: float) -> tuple[float, float] | None:
@@ -127,6 +129,12 @@ def bone_coordinates(hw: HW, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return np.stack([axis[0] * x + axis[1] * y for axis in axes.astype(np.float32)])
 
 
+def distance_to(hw: HW, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Distance of every pixel to the line from `start` to `end`: float32 `[H, W]`."""
+    along, across = bone_coordinates(hw, start, end)
+    return np.hypot(along - along.clip(0, np.linalg.norm(end - start)), across)
+
+
 def disc(hw: HW, centre: np.ndarray, radius: float) -> np.ndarray:
     """1 around `centre`, falling to 0 between 0.7 and 1 `radius`: float32 `[H, W]`."""
     return 1 - smoothstep(np.hypot(*pixel_grid(hw, centre)), 0.7 * radius, radius)
@@ -160,7 +168,7 @@ def shares(image: np.ndarray, mask: np.ndarray, body: np.ndarray, bones: list[Bo
     costs = [_limb_cost(hw, bone) for bone in bones] + [np.where(hand, -1, np.inf) for hand in hands]
     if not costs:
         return np.zeros((0, *hw), np.float32)
-    nearer = _trunk_cost(hw, body) - np.min(costs, 0)
+    nearer = TRUNK_COST + distance_to_trunk(hw, body) / TRUNK_REACH - np.min(costs, 0)
     markers = np.where(nearer > 0, 1, 2).astype(np.int32)
     markers[abs(nearer) < CONTESTED] = 0
     markers[mask < 0.05] = 3
@@ -168,22 +176,32 @@ def shares(image: np.ndarray, mask: np.ndarray, body: np.ndarray, bones: list[Bo
     limb = np.where(np.isin(markers, (1, 2)), markers == 1, nearer > 0)
     limb = cv2.GaussianBlur(limb.astype(np.float32), (0, 0), max(0.01 * body_unit(body), 0.5))
     owner = np.argmin(costs, 0)
+    for k, bone in enumerate(bones):
+        lower = [n for n, other in enumerate(bones) if other.joints[0] == bone.joints[1]]
+        if lower:
+            owner[(owner == k) & _past_end(hw, bone)] = lower[0]
     return np.stack([limb * cv2.GaussianBlur((owner == k).astype(np.float32), (0, 0), 1.0) for k in range(len(costs))])
+
+
+def _past_end(hw: HW, bone: Bone) -> np.ndarray:
+    """bool `[H, W]`: clearly past the end of a bone, where only the lower limb can be."""
+    return bone_coordinates(hw, bone.start, bone.end)[0] > bone.length + 0.5 * bone.half_width
 
 
 def _limb_cost(hw: HW, bone: Bone) -> np.ndarray:
     along, across = bone_coordinates(hw, *bone.axis)
     beyond = along - along.clip(0, np.linalg.norm(bone.axis[1] - bone.axis[0]))
-    if bone.is_root:
+    if bone.is_root:  # what lies beyond shoulder and hip is rather the trunk's
         beyond = np.where(beyond < 0, 2 * beyond, beyond)
     return np.hypot(beyond, across) / (LIMB_REACH * bone.half_width)
 
 
-def _trunk_cost(hw: HW, body: np.ndarray) -> np.ndarray:
+def distance_to_trunk(hw: HW, body: np.ndarray) -> np.ndarray:
+    """Distance of every pixel to the outline that the joints give trunk and head, in body units: float32 `[H, W]`."""
     outline = np.ones(hw, np.uint8)
     for polygon in _trunk_outline(body):
         cv2.fillConvexPoly(outline, cv2.convexHull(polygon.round().astype(np.int32)), 0)
-    return TRUNK_COST + cv2.distanceTransform(outline, cv2.DIST_L2, 5) / (TRUNK_REACH * max(body_unit(body), 1))
+    return cv2.distanceTransform(outline, cv2.DIST_L2, 5) / max(body_unit(body), 1)
 
 
 def _trunk_outline(body: np.ndarray) -> Iterator[np.ndarray]:
@@ -191,7 +209,7 @@ def _trunk_outline(body: np.ndarray) -> Iterator[np.ndarray]:
     shoulders, hips, unit = body[[2, 5]], body[[8, 11]], body_unit(body)
     if np.isnan(hips).any():
         axes, _ = bone_frame(*shoulders)
-        hips = shoulders + 1.4 * unit * axes[1]
+        hips = shoulders.mean(0) + 0.7 * (shoulders - shoulders.mean(0)) + 1.4 * unit * axes[1]
     if np.isfinite(shoulders).all():
         yield np.concatenate([shoulders, hips.mean(0) + 1.35 * (hips - hips.mean(0))])
     face = body[list(HEAD)]

@@ -25,7 +25,9 @@ BODY_SCALE = (0.5, 2.0)
 """Bounds on the width of limbs against the photo."""
 ROOT_REACH = 0.25
 """How far, in body units, the trunk follows a shoulder or hip that its own map misses."""
-EXTREMELY_LONG = (1.5, 2.5)
+NECK = (0.25, 1.0)
+"""Between these heights, from the neck joint to the chin, the trunk's motion turns into the head's."""
+EXTREMELY_LONG = (1.3, 1.8)
 """Between these stretches of a limb that points at the camera, its stand-in takes over."""
 
 
@@ -51,9 +53,9 @@ class DraftRenderer:
     def __init__(self, reference: Reference) -> None:
         self.hw: HW = reference.hw
         motion = reference.motion
-        hand_points = skeleton.bridged(motion.hands, 0)
-        body = skeleton.with_wrists(skeleton.bridged(motion.body, 0), hand_points)
-        mesh = skeleton.bridged(motion.face, 0)[:468]
+        hand_points = skeleton.points_at(motion.hands, 0)
+        body = skeleton.with_wrists(skeleton.points_at(motion.body, 0), hand_points)
+        mesh = skeleton.points_at(motion.face, 0)[:468]
         mask = reference.mask if reference.mask is not None else person_mask(reference.image, body)
         self._photo = Photo(reference.image, mask, body, hand_points, mesh)
         self._background = fill_background(reference.image, mask)
@@ -85,14 +87,14 @@ class DraftRenderer:
 
     def _target(self, motion: Motion, t: int) -> TargetPose:
         reference = self._photo.body
-        body, hand_points = skeleton.bridged(motion.body, t), skeleton.bridged(motion.hands, t)
+        body, hand_points = skeleton.body_at(motion.body, t), skeleton.hands_at(motion.hands, t)
         trunk = skeleton.trunk_map(reference, body)
         joints = skeleton.with_wrists(skeleton.complete(reference, body, trunk), hand_points)
         width = float(np.clip(scale_of(trunk), *BODY_SCALE))
         if self._face is None:
             return TargetPose(joints, hand_points, None, trunk, skeleton.head_map(reference, body, trunk), width)
-        if motion.face.seen[t, :468].all():
-            mesh = motion.face.xy[t, :468].astype(float)
+        mesh = skeleton.points_at(motion.face, t)[:468]
+        if np.isfinite(mesh).all():
             return TargetPose(joints, hand_points, mesh, trunk, mesh_map(self._face.mesh, mesh), width)
         head = skeleton.head_map(reference, body, trunk)
         return TargetPose(joints, hand_points, transform(head, self._face.mesh), trunk, head, width)
@@ -127,8 +129,9 @@ class DraftRenderer:
         if np.isnan(neck).any() or np.isnan(chin).any():
             return head
         low, high = transform(pose.trunk, neck), transform(pose.head, chin)
-        along = (xy - low) @ (high - low) / max(((high - low) ** 2).sum(), 1.0)
-        share = smoothstep(along, 0.1, 0.9)[..., None]
+        # The trunk's own direction, not the neck's: where a head leans, the shoulder beside it does not follow.
+        up = transform(pose.trunk, neck + (0, -1)) - low
+        share = smoothstep((xy - low) @ up / max((high - low) @ up, 1e-6), *NECK)[..., None]
         return trunk * (1 - share) + head * share
 
     def _draw_limbs(self, canvas: np.ndarray, pose: TargetPose, arms: bool) -> None:
@@ -145,7 +148,7 @@ class DraftRenderer:
 
     def _hand_map(self, side: int, pose: TargetPose) -> np.ndarray:
         own, wrist = self._photo.hands[side], hands.WRISTS[side]
-        if np.isfinite(own).all() and np.isfinite(pose.hands[side]).all():
+        if hands.is_known(own) and hands.is_known(pose.hands[side]):
             return hands.palm_map(own, pose.hands[side], pose.width)
         arm = [wrist - 1, wrist]
         return hands.forearm_map(self._photo.body[arm], pose.joints[arm], self._photo.body[wrist], pose.width)

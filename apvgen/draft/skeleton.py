@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from apvgen.draft.geometry import IDENTITY, about, fit_affine, fit_similarity, limit_stretch, transform
@@ -15,6 +17,9 @@ HEAD = (0, 14, 15, 16, 17)
 CHAINS = ((2, 3, 4), (5, 6, 7), (8, 9, 10), (11, 12, 13))
 """Right arm, left arm, right leg, left leg, each from the trunk outwards (OpenPose-18)."""
 
+HAND_GAP = 5
+"""Frames without a hand that are bridged; in longer gaps the hand follows its forearm."""
+
 TRUNK_STIFFNESS = 0.05
 """A trunk may grow wider and not taller; two shoulders alone turn and scale it."""
 
@@ -22,15 +27,46 @@ STRETCH = (0.4, 2.5)
 """Bounds on how far a part is squeezed or stretched: a shoulder line seen from the side must not flatten the trunk."""
 
 
-def bridged(track: Track, t: int) -> np.ndarray:
-    """The points of frame `t`, float64 `[*layout.shape, 2]`; missed ones are interpolated in time between the nearest
-    frames that show them, held before the first and after the last, NaN when no frame shows them."""
-    xy = track.xy[t].astype(float)
-    for point in np.argwhere(~track.seen[t]):
-        at = (slice(None), *point)
-        shown = np.flatnonzero(track.seen[at])
-        xy[tuple(point)] = [np.interp(t, shown, track.xy[at][shown, k]) for k in (0, 1)] if len(shown) else np.nan
-    return xy
+def points_at(track: Track, t: int) -> np.ndarray:
+    """The points of frame `t`, float64 `[*layout.shape, 2]`, NaN where missed."""
+    frame = track.take(slice(t, t + 1))
+    return np.where(frame.seen[0, ..., None], frame.xy[0], np.nan).astype(float)
+
+
+def body_at(track: Track, t: int) -> np.ndarray:
+    """The joints of frame `t`, `[18, 2]`. Missed ones are interpolated between the nearest frames that show them, as
+    offsets from the joint before them where a limb has one; NaN when no frame shows them."""
+    body = points_at(track, t)
+    parent = {child: joint for chain in CHAINS for joint, child in pairwise(chain)}
+    for joint in sorted(np.flatnonzero(np.isnan(body[:, 0])), key=lambda k: k in parent):
+        seen, xy = track.seen[:, joint], track.xy[:, joint]
+        base = np.zeros(2)
+        if joint in parent:
+            seen, xy, base = seen & track.seen[:, parent[joint]], xy - track.xy[:, parent[joint]], body[parent[joint]]
+        body[joint] = base + interpolated(xy, np.flatnonzero(seen), t)
+    return body
+
+
+def hands_at(track: Track, t: int) -> np.ndarray:
+    """The hand points of frame `t`, `[2, 21, 2]`; a hand missed for at most HAND_GAP frames is interpolated."""
+    hands, first = points_at(track, t), max(t - HAND_GAP, 0)
+    near = track.take(slice(first, t + HAND_GAP + 1))
+    for side in range(2):
+        seen = np.flatnonzero(near.seen[:, side].all(-1))
+        before, after = seen[seen < t - first], seen[seen > t - first]
+        if np.isnan(hands[side]).all() and len(before) and len(after) and after[0] - before[-1] - 1 <= HAND_GAP:
+            hands[side] = interpolated(near.xy[:, side], np.array([before[-1], after[0]]), t - first)
+    return hands
+
+
+def interpolated(values: np.ndarray, known: np.ndarray, t: int) -> np.ndarray:
+    """`values` `[T, ...]` at frame `t`, linear between the frames `known` and held before and after them; NaN without."""
+    if not len(known):
+        return np.full(values.shape[1:], np.nan)
+    after = min(int(np.searchsorted(known, t)), len(known) - 1)
+    first, last = known[max(after - 1, 0)], known[after]
+    share = np.clip((t - first) / max(last - first, 1), 0, 1)
+    return values[first] + share * (values[last].astype(float) - values[first])
 
 
 def trunk_map(reference: np.ndarray, target: np.ndarray) -> np.ndarray:

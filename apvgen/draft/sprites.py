@@ -14,7 +14,7 @@ from apvgen.draft.geometry import smoothstep
 from apvgen.draft.regions import Bone
 from apvgen.types import HW
 
-SOLID = 0.95
+SOLID = 0.9
 """A pixel at least this much the person's shows the person's own colour."""
 
 BEYOND = (0.3, 0.15)
@@ -89,20 +89,20 @@ class Cutout:
 def cut(photo: Photo) -> Cutout:
     """Cut the person into trunk, limbs and hands. A part whose points are missed stays with its neighbour."""
     bones = regions.find_bones(photo.body, photo.mask)
-    held = _find_hands(photo, bones)
-    shares = regions.shares(photo.image, photo.mask, photo.body, bones, list(held.values()))
-    limb_shares, hand_shares = shares[: len(bones)], dict(zip(held, shares[len(bones) :], strict=True))
-    hands_share = sum(hand_shares.values(), np.zeros_like(photo.mask))
+    found = _find_hands(photo, bones)
+    shares = regions.shares(photo.image, photo.mask, photo.body, bones, list(found.values()))
+    limb_shares, hand_shares = shares[: len(bones)], dict(zip(found, shares[len(bones) :], strict=True))
+    held = sum(hand_shares.values(), np.zeros_like(photo.mask))
     limbs: dict[int, LimbSprite] = {}
     for k, bone in enumerate(bones):
-        cover = _limb_cover(photo, bones, limb_shares, k, hand_shares)
-        sprite = _make_sprite(photo, cover, (cover > 0.5) & (hands_share < 0.1))
+        cover = _limb_cover(photo, bones, limb_shares, k, held)
+        sprite = _make_sprite(photo, cover, (cover > 0.5) & (held < 0.1))
         if sprite is not None:
             stand_in = _stand_in(bones, limbs, k, limb_shares)
             limbs[k] = LimbSprite(_continued(sprite, photo.mask.shape, False), bone, bone.start, bone.end, stand_in)
     hand_sprites = {side: _cut_hand(photo, side, share) for side, share in hand_shares.items()}
     return Cutout(
-        _cut_trunk(photo, bones, limb_shares, hands_share),
+        _cut_trunk(photo, bones, limb_shares, held),
         tuple(limbs.values()),
         {side: sprite for side, sprite in hand_sprites.items() if sprite is not None},
     )
@@ -116,7 +116,7 @@ def _find_hands(photo: Photo, bones: list[Bone]) -> dict[int, np.ndarray]:
         forearm = next((bone for bone in bones if bone.joints[1] == wrist), None)
         if forearm is None:
             continue
-        if np.isfinite(photo.hands[side]).all():
+        if hands.is_known(photo.hands[side]):
             found[side] = hands.detected_hand(photo.image, photo.mask, photo.hands[side])
         elif skin is not None:
             found[side] = hands.skin_hand(photo.image, photo.mask, forearm, photo.unit, skin)
@@ -135,7 +135,7 @@ def _skin_colour(photo: Photo) -> np.ndarray | None:
 
 def _cut_hand(photo: Photo, side: int, share: np.ndarray) -> Sprite | None:
     cover, points = owned(share), photo.hands[side]
-    if np.isfinite(points).all():
+    if hands.is_known(points):
         cover = cover * hands.wrist_fade(share.shape, points)
     return _make_sprite(photo, cover, share > 0.5)
 
@@ -147,8 +147,8 @@ def _cut_trunk(photo: Photo, bones: list[Bone], shares: np.ndarray, held: np.nda
         away += share * (1 - _root_overlap(bone, hw, unit))
     cover = owned(1 - away)
     own = _inner((cover > 0.9) & (held < 0.1) & (photo.mask >= SOLID), 1)
-    behind_arms = regions.closed(own, int(0.22 * unit)).astype(np.float32)
-    cover = np.maximum(cover, cv2.GaussianBlur(behind_arms, (0, 0), 2))
+    behind_arms = regions.closed(own, int(0.22 * unit)) & (regions.distance_to_trunk(hw, photo.body) < 0.1)
+    cover = np.maximum(cover, cv2.GaussianBlur(behind_arms.astype(np.float32), (0, 0), 2))
     rgb = spread_colour(photo.image, own.astype(np.float32))
     return _continued(Sprite(np.dstack([rgb, _to_byte(cover * photo.mask)]), (0, 0)), hw, sides=True)
 
@@ -157,32 +157,33 @@ def _root_overlap(bone: Bone, hw: HW, unit: float) -> np.ndarray | float:
     """What the trunk keeps of a limb that is joined to it, so that no gap opens when the limb turns: `[H, W]`."""
     if not bone.is_root:
         return 0.0
+    along = regions.bone_coordinates(hw, bone.start, bone.end)[0]
     if bone.is_arm:
-        return regions.disc(hw, bone.start, 1.1 * bone.half_width)
-    return 1 - smoothstep(regions.bone_coordinates(hw, bone.start, bone.end)[0], 0.1 * unit, 0.45 * unit)
+        return regions.disc(hw, bone.start, 2 * bone.half_width) * (1 - smoothstep(along, 0, 0.5 * bone.half_width))
+    return 1 - smoothstep(along, 0.1 * unit, 0.45 * unit)
 
 
-def _limb_cover(photo: Photo, bones: list[Bone], shares: np.ndarray, index: int, held: dict[int, np.ndarray]):
-    """Cover of a limb: its share, and a disc of its neighbours about the joints they have in common."""
+def _limb_cover(photo: Photo, bones: list[Bone], shares: np.ndarray, index: int, held: np.ndarray) -> np.ndarray:
+    """Cover of a limb: its share, what hands hide of it, and a disc of its neighbours about their common joints."""
     bone, hw = bones[index], photo.mask.shape
     neighbours = [
         (bone.start if bone.joints[0] in other.joints else bone.end, share)
         for other, share in zip(bones, shares, strict=True)
         if other is not bone and set(bone.joints) & set(other.joints)
     ]
-    neighbours += [(bone.end, share) for side, share in held.items() if hands.WRISTS[side] == bone.joints[1]]
+    along = regions.bone_coordinates(hw, bone.start, bone.end)[0]
     if bone.is_root:
-        along = regions.bone_coordinates(hw, bone.start, bone.end)[0]
-        neighbours.append((bone.start, (1 - shares.sum(0)) * (along < 0.3 * bone.half_width)))
-    cover = _without_slivers(owned(shares[index]), photo.mask, 0.02 * photo.unit)
+        trunk = 1 - shares.sum(0) - held
+        neighbours.append((bone.start, trunk * (along < 0.3 * bone.half_width)))
+    cover = _main_piece(owned(shares[index]), photo.mask, bone, 0.02 * photo.unit)
+    hidden = 1 - smoothstep(regions.distance_to(hw, *bone.axis) / bone.half_width, 0.6, 0.9)
+    cover = np.maximum(cover, owned(held) * hidden)
     for joint, share in neighbours:
-        cover = np.maximum(cover, regions.disc(hw, joint, 1.3 * bone.half_width) * owned(share))
-    if bone.is_root and not bone.is_arm:
-        cover = np.maximum(cover, _crotch(bones, shares, index, 0.2 * photo.unit))
+        cover = np.maximum(cover, regions.disc(hw, joint, 1.1 * bone.half_width) * owned(share))
     if not bone.is_root:
-        along = regions.bone_coordinates(hw, bone.start, bone.end)[0]
-        cover = cover * smoothstep(along, -bone.half_width, 0.3 * bone.half_width)
-    return cover
+        behind_joint = 1 - smoothstep(along, -bone.half_width, 0.3 * bone.half_width)
+        return cover * (1 - behind_joint * regions.disc(hw, bone.start, 1.5 * bone.half_width))
+    return cover if bone.is_arm else np.maximum(cover, _crotch(bones, shares, index, 0.2 * photo.unit))
 
 
 def _crotch(bones: list[Bone], shares: np.ndarray, index: int, reach: float) -> np.ndarray:
@@ -192,12 +193,17 @@ def _crotch(bones: list[Bone], shares: np.ndarray, index: int, reach: float) -> 
     return smoothstep(wide, 0.1, 0.3) * owned(other[0]) if other else np.zeros_like(wide)
 
 
-def _without_slivers(cover: np.ndarray, mask: np.ndarray, width: float) -> np.ndarray:
-    """Drop what shows less than about twice `width` pixels of the person: left-overs beside another part's edge."""
+def _main_piece(cover: np.ndarray, mask: np.ndarray, bone: Bone, width: float) -> np.ndarray:
+    """The cover about the limb's bone, without left-overs beside other parts' edges: loose ones and those thinner than
+    about twice `width` pixels. Where a hand hides all of the bone, the largest piece."""
     size = 2 * max(int(width), 1) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     core = cv2.morphologyEx((cover * mask > 0.5).astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    return cover * cv2.dilate(core, np.ones((5, 5)))
+    _, pieces, sizes, _ = cv2.connectedComponentsWithStats(core)
+    about = pieces[regions.distance_to(mask.shape, *bone.axis) < 0.5 * bone.half_width]
+    largest = 1 + np.argsort(sizes[1:, cv2.CC_STAT_AREA])[-1:]
+    core = np.isin(pieces, about[about > 0] if about.any() else largest)
+    return cover * cv2.dilate(core.astype(np.uint8), np.ones((5, 5)))
 
 
 def _stand_in(bones: list[Bone], limbs: dict[int, LimbSprite], index: int, shares: np.ndarray) -> LimbSprite | None:
@@ -226,8 +232,7 @@ def borrow(picture: Sprite, upper: Bone, bone: Bone, share: np.ndarray) -> LimbS
     source = upper.start + along[..., None] * axes[0] + across[..., None] * axes[1] - picture.corner
     rgb = np.ascontiguousarray(picture.rgba[..., :3])
     rgb = cv2.remap(rgb, source.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    ends = smoothstep(y, -half, 0) * (1 - smoothstep(y, length, length + 0.6 * half))
-    cover = ends * (1 - smoothstep(abs(x), width - 1.5, width + 0.5))
+    cover = 1 - smoothstep(np.hypot(x, y - y.clip(0, length)), width - 1.5, width + 0.5)
     return LimbSprite(Sprite(np.dstack([rgb, _to_byte(cover)]), (0, 0)), bone, start, start + np.array([0, length]))
 
 

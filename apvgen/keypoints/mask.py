@@ -11,6 +11,9 @@ EDGE_RADIUS = 16
 EDGE_EPSILON = 2.5**2
 """Guided filter: the network works at 256 x 256, so its edges lie within about this many pixels of the true ones."""
 
+DOUBTFUL = 0.15
+"""A gap in the person with a higher mean than this is something held or worn that the network is unsure of."""
+
 
 def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.ndarray:
     """float32 `[H, W]` in [0, 1], 1 on the person.
@@ -20,8 +23,11 @@ def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.nd
     """
     height, width = image.shape[:2]
     radius = max(round(EDGE_RADIUS * max(height, width) / 768), 2)
-    refined = cv2.ximgproc.guidedFilter(image, _segment(image), radius, EDGE_EPSILON)
-    mask = np.clip((refined - 0.25) / 0.6, 0, 1).astype(np.float32)
+    raw = _segment(image)
+    refined = (cv2.ximgproc.guidedFilter(image, raw, radius, EDGE_EPSILON) - 0.25) / 0.6
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (radius + 1, radius + 1))
+    person = _without_doubtful_holes(raw).astype(np.float32)
+    mask = refined.clip(cv2.erode(person, kernel), cv2.dilate(person, kernel)).astype(np.float32)
     return mask if keypoints is None else only_person(mask, keypoints)
 
 
@@ -37,6 +43,13 @@ def only_person(mask: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     wanted = np.unique(labels[points[inside, 1], points[inside, 0]])
     wanted = wanted[wanted > 0]
     return np.where(np.isin(labels, wanted), mask, 0).astype(np.float32) if len(wanted) else mask
+
+
+def _without_doubtful_holes(raw: np.ndarray) -> np.ndarray:
+    """The person, bool `[H, W]`: above one half, and what the network itself does not clearly call background."""
+    _, gaps = cv2.connectedComponents((raw <= 0.5).astype(np.uint8))
+    doubt = np.bincount(gaps.ravel(), raw.ravel()) / np.bincount(gaps.ravel())
+    return (gaps == 0) | (doubt > DOUBTFUL)[gaps]
 
 
 def _segment(image: np.ndarray) -> np.ndarray:
