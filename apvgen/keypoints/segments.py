@@ -1,0 +1,85 @@
+"""Work on a video in pieces, several at a time, on threads.
+
+Threads and not processes: MediaPipe and FFmpeg let go of Python's lock while they work, so two threads do the work of
+two processes, without a start of seconds for each, without orphans, and from a script of any form (a spawned process
+would run an unguarded `__main__` again).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from itertools import pairwise
+from threading import Event
+from typing import TypeVar
+
+_LENGTH = 64
+"""Frames of a piece. Fixed, so that results don't depend on how many threads there are."""
+
+_MOST_WORKERS = 8
+"""Beyond these, Python's share of the work (about 3 ms a frame, one thread at a time) would be all that counts."""
+
+_POLL_SECONDS = 0.1
+
+Result = TypeVar("Result")
+Tick = Callable[[], None]
+
+
+class _Stopped(Exception):
+    """Ends a worker after the frame it is at."""
+
+
+def segments(frames: int) -> list[tuple[int, int]]:
+    """(start, stop) of about equal pieces."""
+    count = max(1, round(frames / _LENGTH))
+    edges = [frames * k // count for k in range(count + 1)]
+    return list(pairwise(edges))
+
+
+def cores() -> int:
+    """How many threads can run at once here."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _MOST_WORKERS)
+
+
+def run_segments(
+    pieces: Sequence[tuple[int, int]],
+    work: Callable[[int, int, Tick], Result],
+    workers: int,
+    on_done: Callable[[int], None],
+) -> list[Result]:
+    """`work(start, stop, tick)` for each piece, in order.
+
+    `work` calls `tick` for each frame it has done; `on_done(frames)` runs on the calling thread. An error of
+    either, or Ctrl-C, stops all workers after the frame they are at, and is raised.
+    """
+    stop = Event()
+    done = [0] * len(pieces)
+
+    def job(index: int) -> Result:
+        def tick() -> None:
+            if stop.is_set():
+                raise _Stopped
+            done[index] += 1
+
+        return work(*pieces[index], tick)
+
+    with ThreadPoolExecutor(workers, "keypoints") as pool:
+        futures = [pool.submit(job, index) for index in range(len(pieces))]
+        try:
+            _watch(futures, lambda: on_done(sum(done)))
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _watch(futures: list[Future], report: Callable[[], None]) -> None:
+    running = set(futures)
+    while running:
+        finished, running = wait(running, _POLL_SECONDS, FIRST_EXCEPTION)
+        for future in finished:
+            future.result()
+        report()
