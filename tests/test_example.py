@@ -84,7 +84,7 @@ def test_hands_gesture_inside_the_picture(motion: Motion):
     height, width = motion.hw
     inside = ((motion.hands.xy > 0) & (motion.hands.xy < (width, height))).all(-1)
     assert inside.mean() > 0.95
-    assert (np.ptp(motion.body.xy[:, [4, 7]], axis=0) > 100).all()
+    assert (np.ptp(motion.body.xy[:, [4, 7], 1], axis=0) > 0.15 * height).all()
 
 
 def test_the_motion_is_smooth_also_where_it_loops(motion: Motion):

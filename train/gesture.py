@@ -36,12 +36,12 @@ SCORE = 0.9
 # the right of the picture, 90 down), bend of the wrist in the picture, turn of the palm (0 faces the camera, 180 the
 # body), curl of the finger joints, spread of the fingers.
 RIGHT_POSES = np.array([
-    (108, 52, 6, 140, 20, 6), (109, 10, -6, 95, 14, 9), (114, -72, 6, 20, 7, 13), (112, -52, -8, 30, 11, 11),
-    (109, 8, 2, 100, 18, 8), (107, 48, 8, 140, 22, 6), (109, 22, -8, 110, 13, 9), (108, 46, 2, 138, 20, 6),
+    (107, 46, -10, 138, 18, 6), (108, 20, -12, 100, 13, 9), (111, -24, -4, 40, 8, 12), (109, -8, -12, 60, 11, 10),
+    (108, 18, -4, 105, 16, 8), (107, 44, -8, 138, 19, 6), (108, 28, -14, 115, 13, 9), (107, 44, -8, 136, 18, 6),
 ])  # fmt: skip
 LEFT_POSES = np.array([
-    (104, 33, 6, 142, 20, 6), (105, 28, 0, 135, 22, 7), (104, 34, 4, 140, 20, 6), (108, 2, -6, 95, 14, 10),
-    (114, -66, 8, 22, 8, 13), (111, -24, -6, 60, 11, 11), (107, 20, 2, 120, 17, 8), (105, 31, 8, 140, 22, 6),
+    (105, 34, -8, 140, 18, 6), (105, 28, -10, 132, 19, 7), (105, 32, -8, 138, 18, 6), (107, 4, -8, 95, 14, 10),
+    (111, -26, -2, 42, 8, 12), (109, -6, -10, 70, 11, 11), (106, 18, -4, 115, 16, 8), (105, 33, -6, 138, 19, 6),
 ])  # fmt: skip
 
 # One finger a row, thumb first: its root in the palm as (towards the fingertips, towards the thumb), the degrees by
@@ -77,7 +77,7 @@ def gesture(person: Motion, frames: int, fps: Fraction) -> Motion:
     hips = rest[list(HIPS)].mean(0)
     parts = {BODY18: body, HANDS: hands, FACE478: face[..., :2]}
     swayed = {layout: _turn(xy - hips, angle) + hips + _over(shift, xy) for layout, xy in parts.items()}
-    depth = face[..., 2].astype(np.float32)
+    depth = _sixteenths(face[..., 2])
     return Motion(*(_track(lay, xy, person, fps, depth if lay is FACE478 else None) for lay, xy in swayed.items()))
 
 
@@ -153,6 +153,10 @@ def _over(rows: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 
 def _track(layout: Layout, xy: np.ndarray, person: Motion, fps: Fraction, depth: np.ndarray | None) -> Track:
-    xy = (np.round(xy * 16) / 16).astype(np.float32)
+    xy = _sixteenths(xy)
     score = np.where(np.isfinite(xy).all(-1), SCORE, 0).astype(np.float32)
     return Track(layout, xy, score, person.hw, fps, depth)
+
+
+def _sixteenths(pixels: np.ndarray) -> np.ndarray:
+    return (np.round(pixels * 16) / 16).astype(np.float32)
