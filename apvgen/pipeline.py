@@ -142,8 +142,12 @@ def at_fps(motion: Motion, fps: Fraction) -> Motion:
     return Motion(*(replace(part, fps=fps) for part in (shown.body, shown.hands, shown.face)))
 
 
-def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> dict[str, float | int]:
-    """What a person wants to know before rendering: lengths, detection shares of the driving motion, lip gap kept."""
+def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> dict[str, float | int | None]:
+    """What a person wants to know before rendering: lengths, detection shares of the driving motion, lip gap kept.
+
+    `lip_gap_kept` is None when the mouth never opens or no face is drawn.
+    """
+    kept = alignment.lip_gap_kept
     driving = analysis.driving
     return {
         "frames": len(analysis),
@@ -153,7 +157,7 @@ def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> d
         "share_with_hands": float(driving.hands.frames_seen.mean()),
         "share_with_face": float(driving.face.frames_seen.mean()),
         "share_with_drawn_face": float(alignment.target.face.frames_seen.mean()),
-        "lip_gap_kept": alignment.lip_gap_kept,
+        "lip_gap_kept": kept if np.isfinite(kept) else None,
     }
 
 
