@@ -36,12 +36,13 @@ def write_numbered(
     format: str | None = None,
     options: dict | None = None,
     sound: tuple[np.ndarray, int, int] | None = None,
+    sound_codec: str = "pcm_s16le",
     pixel_aspect: Fraction | None = None,
     muxing: dict | None = None,
 ) -> Path:
     """A video of numbered pictures at the given stamps, a key frame every 40.
 
-    sound: float32 `[C, N]` samples, their rate, and the sample number at which they begin on the video's clock.
+    sound: float32 `[1, N]` samples, their rate, and the sample number at which they begin on the video's clock.
     """
     with av.open(str(path), "w", format=format, options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=1 / time_base, options=options or {"preset": "ultrafast", "bf": "2"})
@@ -53,7 +54,7 @@ def write_numbered(
         if pixel_aspect:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         if sound:
-            voice = container.add_stream("pcm_s16le", rate=sound[1], layout="mono" if len(sound[0]) == 1 else "stereo")
+            voice = container.add_stream(sound_codec, rate=sound[1], layout="mono")
         planes = np.full((SIDE * 3 // 2, SIDE), 128, np.uint8)
         for number, stamp in enumerate(stamps):
             planes[:SIDE] = numbered_picture(number)
@@ -63,6 +64,21 @@ def write_numbered(
         container.mux(stream.encode(None))
         if sound:
             _encode_sound(container, voice, *sound)
+    return path
+
+
+def write_growing(path: Path, sides: list[int]) -> Path:
+    """Square grey pictures of changing size, 25 a second, as a live stream may hold them."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = sides[0], sides[0], "yuvj420p"
+        for number, side in enumerate(sides):
+            coder = av.CodecContext.create("mjpeg", "w")
+            coder.width, coder.height, coder.pix_fmt, coder.time_base = side, side, "yuvj420p", Fraction(1, 25)
+            for packet in coder.encode(VideoFrame(side, side, "yuvj420p")):
+                packet.pts = packet.dts = number
+                packet.time_base, packet.stream = Fraction(1, 25), stream
+                container.mux(packet)
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_files import number_of, write_numbered, write_sound
+from media_files import number_of, write_growing, write_numbered, write_sound
 from PIL import Image
 
 from apvgen.config import Limits
@@ -168,6 +168,13 @@ def test_a_moment_of_damage_is_bridged_by_the_picture_before_it(indexed_film):
     assert len(shown) == 200
     assert shown[:80] == list(range(80))
     assert shown[120:] == list(range(120, 200))
+
+
+def test_pictures_that_outgrow_the_limit_midway_are_not_decoded(tmp_path):
+    path = write_growing(tmp_path / "grows.mkv", [64] * 50 + [256] * 50)
+    assert {frame.shape for frame in VideoReader(path, None, LIMITS).frames()} == {(64, 64, 3)}
+    with pytest.raises(MediaError, match="cannot be read as media"):
+        list(VideoReader(path, None, Limits(video_pixels=64 * 64)).frames())
 
 
 def test_a_video_of_which_nothing_can_be_decoded_is_refused(indexed_film):

@@ -112,6 +112,8 @@ def _numbers_in_a_worker(reader, start, stop):
 
 def test_a_reader_travels_to_worker_processes(tmp_path):
     reader = VideoReader(steady(tmp_path / "film.mp4", 100, 25), Fraction(25), LIMITS, threads=1)
+    usual = VideoReader(reader.path, Fraction(25), LIMITS)
+    assert np.array_equal(list(reader.frames(38, 45)), list(usual.frames(38, 45)))
     with ProcessPoolExecutor(2) as pool:
         halves = [pool.submit(_numbers_in_a_worker, reader, start, start + 50) for start in (0, 50)]
         assert [number for half in halves for number in half.result()] == list(range(100))

@@ -97,6 +97,12 @@ def test_frame_rates_are_kept_exactly(tmp_path, fps):
     assert VideoReader(path, None, LIMITS).frame_count == 40
 
 
+def test_a_rate_given_as_a_float_is_taken_as_meant(tmp_path):
+    assert probe_video(write_video(tmp_path / "film.mp4", noise(9), 29.97), LIMITS).fps == Fraction(2997, 100)
+    with nothing_is_left(tmp_path, ["film.mp4"]), pytest.raises(ValueError, match="positive rate"):
+        write_video(tmp_path / "other.mp4", noise(9), 0)
+
+
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 5.0])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_gets_the_length_of_the_picture(tmp_path, seconds, channels):

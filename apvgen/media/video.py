@@ -163,8 +163,8 @@ def _examine(path: PathLike, limits: Limits, max_side: int | None) -> tuple[Vide
 def _decodable(stream: VideoStream, limits: Limits, threads: int) -> VideoStream:
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
-    # Holds also where pictures grow later than in the header.
-    stream.codec_context.options = {"max_pixels": str(limits.video_pixels)}
+    # Bounds pictures that grow after the first. Twice, because decoders count the padding of each row too.
+    stream.codec_context.options = {"max_pixels": str(2 * limits.video_pixels)}
     return stream
 
 

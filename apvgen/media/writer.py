@@ -34,18 +34,22 @@ def write_video(
     metadata: JSON values, kept in the file's comment; see `read_metadata`.
     Returns the path. The file takes its name only when it is complete: after any failure, Ctrl-C included, nothing of
     it is left, and a file of that name is as before.
-    Raises OutputError where it cannot be written or there are no frames; ValueError or TypeError for frames, sound or
-    metadata of the wrong form; and whatever `frames` raises.
+    Raises OutputError where it cannot be written or there are no frames; ValueError or TypeError for a rate, frames,
+    sound or metadata of the wrong form; and whatever `frames` raises.
     """
     target = Path(path)
     if target.suffix.lower() != ".mp4":
         raise OutputError(f"{target} would be an MP4 under another name: let the name end in .mp4")
+    # Containers hold a rate as two 32-bit numbers, which those of a float do not fit.
+    rate = Fraction(fps).limit_denominator(100_000)
+    if rate <= 0:
+        raise ValueError(f"frames need a positive rate, not {fps} a second")
     comment = json.dumps(metadata or {}, allow_nan=False)
     partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
     try:
         with _reported(target):
             partial.touch()
-        _encode(target, partial, iter(frames), Fraction(fps), audio, comment)
+        _encode(target, partial, iter(frames), rate, audio, comment)
         with _reported(target):
             partial.replace(target)
     finally:
