@@ -17,6 +17,7 @@ from apvgen import __version__, config
 from apvgen.errors import ApvgenError, Cancelled, InputError
 
 if TYPE_CHECKING:
+    from apvgen.doctor import Check
     from apvgen.fda import Override
     from apvgen.pipeline import OnProgress, Rendered
     from apvgen.project import Project
@@ -201,11 +202,15 @@ def doctor(as_json: bool) -> None:
     from apvgen.doctor import examine
 
     checks = examine()
-    lines = [f"{'ok     ' if check.ok else 'MISSING'}  {check.name}: {check.found}" for check in checks]
-    advice = [f"  -> {check.advice}" if not check.ok or check.advice else None for check in checks]
+    lines = [f"{_verdict(check)}  {check.name}: {check.found}" for check in checks]
+    advice = [None if check.ok else f"         -> {check.advice}" for check in checks]
     text = "\n".join(part for pair in zip(lines, advice, strict=True) for part in pair if part)
     _say(as_json, {"checks": [vars(check) for check in checks]}, text)
     sys.exit(0 if all(check.ok or not check.required for check in checks) else 1)
+
+
+def _verdict(check: Check) -> str:
+    return "ok     " if check.ok else "MISSING" if check.required else "better "
 
 
 def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Project:

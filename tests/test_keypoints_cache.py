@@ -9,7 +9,7 @@ from apvgen.keypoints import cache
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("APVGEN_CACHE", str(tmp_path))
-    return tmp_path / "motion"
+    return tmp_path
 
 
 class Counting:
@@ -47,7 +47,7 @@ def test_the_oldest_entries_make_room(folder, analysis, monkeypatch):
         for entry in folder.iterdir():
             os.utime(entry, (entry.stat().st_atime - 100, entry.stat().st_mtime - 100))
     size = next(folder.iterdir()).stat().st_size
-    monkeypatch.setattr(cache, "LIMIT_BYTES", 2 * size)
+    monkeypatch.setattr(cache, "_MOST_BYTES", 2 * size)
     cache.cached_motion("d", compute)
     assert len(list(folder.iterdir())) == 2
     cache.cached_motion("c", compute)
