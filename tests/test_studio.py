@@ -384,31 +384,45 @@ def test_no_project_shows_empty_places_of_the_same_shape(studio, opened):
     assert scrub.draw(studio, opened, 0, scrub.ALL).count('class="shot"') == 4
 
 
-@pytest.mark.parametrize("order", [range(40), reversed(range(40)), [39, 0, 20, 21, 5, 39, 38]])
-def test_frames_of_a_video_come_out_right_in_any_order(tmp_path, order):
-    class Counting:
-        def frames(self, start=0, stop=None):
-            return (np.full((2, 2, 3), k, np.uint8) for k in range(start, 40))
+class Numbered:
+    """A video of 40 frames, each as bright as twice its number."""
 
-    shelf = viewer.Shelf(Counting())
+    def __init__(self):
+        self.decoded = 0
+
+    def frames(self, start=0, stop=None):
+        for k in range(start, min(40, stop or 40)):
+            self.decoded += 1
+            yield np.full((8, 8, 3), 2 * k, np.uint8)
+
+
+ORDERS = (range(40), range(39, -1, -1), (39, 0, 20, 21, 5, 39, 38))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("held", [4, 2000])
+def test_frames_of_a_video_come_out_right_in_any_order(order, held, monkeypatch):
+    monkeypatch.setattr(viewer, "HELD_FRAMES", held)
+    shelf = viewer.Shelf(Numbered())
     for k in order:
-        assert shelf.frame(k)[0, 0, 0] == k
+        assert abs(int(shelf.frame(k)[4, 4, 0]) - 2 * k) <= 1
+
+
+def test_a_filled_shelf_decodes_nothing_more():
+    video = Numbered()
+    shelf = viewer.Shelf(video)
+    shelf.fill()
+    for k in ORDERS[2]:
+        shelf.frame(k)
+    assert video.decoded == 40
 
 
 def test_dragging_backward_decodes_a_frame_only_a_few_times():
-    class Counting:
-        decoded = 0
-
-        def frames(self, start=0, stop=None):
-            for _ in range(start, 500):
-                self.decoded += 1
-                yield np.zeros((2, 2, 3), np.uint8)
-
-    video = Counting()
+    video = Numbered()
     shelf = viewer.Shelf(video)
-    for k in reversed(range(400)):
+    for k in reversed(range(40)):
         shelf.frame(k)
-    assert video.decoded <= 2 * 400
+    assert video.decoded <= 2 * 40
 
 
 # --- renders ---------------------------------------------------------------------------------------------------------

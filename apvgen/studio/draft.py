@@ -38,9 +38,9 @@ class Panel:
 
 def build() -> Panel:
     """Lay the player out beside the buttons."""
-    with gr.Column(scale=3, min_width=280):
+    with gr.Column(min_width=280):
         video = gr.Video(label=LABELS["draft"], interactive=False, height=440, buttons=[], elem_id="result")
-    with gr.Column(scale=2, min_width=240):
+    with gr.Column(min_width=280):
         gr.HTML(f'<h2>Draft</h2><p class="subdued">{ABOUT}</p>')
         line = strip.build(
             gr.Button("Render draft", variant="primary", size="md", interactive=False, render=False),

@@ -83,7 +83,7 @@ def _build_card(role: str, wanted: Wanted) -> Card:
         gr.HTML(f'<h2>{wanted.title}</h2><p class="subdued">{wanted.hint}</p>')
         file = gr.File(show_label=False, container=False, height=84, file_types=wanted.file_types)
         look = gr.HTML(visible=False)
-        again = gr.Button(f"Choose another {wanted.title.lower()}", size="sm", visible=False, elem_classes="again")
+        again = gr.Button("Change", size="sm", visible=False, elem_classes="again")
     return Card(file, look, again)
 
 

@@ -20,9 +20,10 @@ INTERRUPTED = "The program was restarted during the analysis; start it again."
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Seconds between two clean-ups of uploads and served copies, and the age at which they go; projects have their own."""
 
-RECALL = """() => [
+RECALL = """(open, running, view) => [
     sessionStorage.getItem("apvgen.open") ?? localStorage.getItem("apvgen.open") ?? "",
     sessionStorage.getItem("apvgen.running") ?? "",
+    view,
 ]"""
 REMEMBER = """(open, running) => {
     sessionStorage.setItem("apvgen.open", open);

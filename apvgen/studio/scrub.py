@@ -35,11 +35,11 @@ class Panel:
 
 
 def build() -> Panel:
-    """Lay out the views above their slider."""
+    """Lay the views out below their slider, which so keeps its place whatever is shown."""
     choices = [("All four", ALL), *((title, view) for view, title in TITLES.items())]
     view = gr.Radio(choices, value=ALL, show_label=False, container=False, elem_classes="views")
-    pictures = gr.HTML(_empty(), elem_id="pictures")
     frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
+    pictures = gr.HTML(_empty(), elem_id="pictures")
     return Panel(view, frame, pictures)
 
 
@@ -78,7 +78,10 @@ def _drawn(viewer: Viewer, t: int, view: str) -> str:
     views = TITLES if view == ALL else {view: TITLES[view]}
     side = SMALL if view == ALL else LARGE
     figures = [markup.figure(fitted(viewer.picture(one, t), side), title) for one, title in views.items()]
-    return f'<div class="pictures n{len(figures)}">{"".join(figures)}</div><p class="moment">{facts(viewer, t)}</p>'
+    height, width = viewer.alignment.target.hw
+    shape = "wide" if width > height else "tall"
+    return f"""<p class="moment">{facts(viewer, t)}</p>
+        <div class="pictures n{len(figures)} {shape}">{"".join(figures)}</div>"""
 
 
 def facts(viewer: Viewer, t: int) -> str:
@@ -97,4 +100,4 @@ def _empty() -> str:
     frames = "".join(
         f'<figure><div class="shot"></div><figcaption>{title}</figcaption></figure>' for title in TITLES.values()
     )
-    return f'<div class="pictures n4 blank">{frames}</div><p class="moment">{EMPTY}</p>'
+    return f'<p class="moment">{EMPTY}</p><div class="pictures n4 blank">{frames}</div>'

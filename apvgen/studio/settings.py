@@ -18,11 +18,9 @@ SIZES = {
     "320 × 480 px, small and quick": (480, 320),
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
-MODES = [
-    ("Steady: placed by brows, eyes and nose, the voice keeps the jaw", "stable"),
-    ("Turned: follows the dancer's head in three dimensions", "head_pose"),
-    ("Paper: face box to face box, which mutes the jaw", "paper"),
-]
+MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]
+SMOOTHING = "Smoothing of the face's size, in frames"
+MODE_HELP = "Steady keeps all of the lips' movement; the paper's way mutes the jaw."
 ROTATIONS = [("the dancer's", "driving"), ("the voice model's", "voice"), ("none, straight ahead", "none")]
 LENGTHS = [
     ("forward and back again", "ping-pong"),
@@ -60,16 +58,26 @@ def build() -> Panel:
         return Panel(
             gr.Dropdown(list(SIZES), value=_name_of(_DEFAULT.hw), label="Size of the result"),
             gr.Dropdown(RATES, value=str(_DEFAULT.fps), label="Frames a second"),
-            gr.Dropdown(LENGTHS, value=_DEFAULT.length, label="Where the voice outlasts the motion, move"),
-            gr.Dropdown(MODES, value=_DEFAULT.align.mode, label="Face alignment (FDA)"),
+            gr.Dropdown(LENGTHS, value=_DEFAULT.length, label="If the voice is longer, the motion goes on"),
+            gr.Dropdown(MODES, value=_DEFAULT.align.mode, label="Face alignment (FDA)", info=MODE_HELP),
             gr.Dropdown(ROTATIONS, value=_DEFAULT.align.head_rotation, label="Head rotation"),
-            gr.Slider(
-                0, 10, _DEFAULT.align.smoothing, step=0.5, label="Smoothing of the face's size (frames; 0 is the paper)"
-            ),
-            gr.Checkbox(_DEFAULT.align.fit_body, label="Fit the motion to the proportions of the person in the photo"),
+            gr.Slider(0, 10, _DEFAULT.align.smoothing, step=0.5, label=SMOOTHING, info="0 is the paper.", buttons=[]),
+            gr.Checkbox(_DEFAULT.align.fit_body, label="Fit the motion to the person's proportions"),
             gr.Dropdown(DETECTORS, value=_DEFAULT.detector, label="Keypoint detector"),
-            gr.Number(_DEFAULT.person, precision=0, minimum=0, label="Person to follow (0 is the largest)"),
-            gr.Number(_DEFAULT.seed, precision=0, minimum=0, label="Seed of blinks and brows"),
+            gr.Number(
+                _DEFAULT.person,
+                precision=0,
+                minimum=0,
+                label="Person to follow",
+                info="0 is the largest in the video, 1 the next.",
+            ),
+            gr.Number(
+                _DEFAULT.seed,
+                precision=0,
+                minimum=0,
+                label="Seed",
+                info="Of blinks and brows; the same number gives the same video.",
+            ),
         )
 
 

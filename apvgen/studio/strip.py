@@ -35,7 +35,7 @@ def build(*starts: gr.Button) -> Strip:
     with gr.Row(elem_classes="actions"):
         for button in starts:
             button.render()
-        stop = gr.Button("Stop", variant="stop", size="md", interactive=False, min_width=80, scale=0)
+        stop = gr.Button("Stop", variant="stop", size="md", interactive=False)
     return Strip(starts, stop, gr.HTML(elem_classes="status"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from apvgen import pipeline, project
 from apvgen.align import Alignment, Analysis
-from apvgen.errors import ProjectError
+from apvgen.errors import MediaError, ProjectError
 from apvgen.media import VideoReader
 from apvgen.pose import draw_pose
 from apvgen.preview import overlay, portrait
@@ -27,40 +27,61 @@ View = Literal["driving", "voice", "pose", "overlay"]
 OPEN_PROJECTS = 3
 LARGEST_SIDE = 640
 """Driving frames are kept at this size, px: larger than any picture on the page."""
-HELD_FRAMES = 64
+HELD_FRAMES = 2000
+"""About 70 MB as JPEG, and 80 s at 25 frames a second; later frames are decoded when asked for."""
+JPEG_QUALITY = 85
 LOOK_BACK = 8
-"""Frames decoded before the wanted one when the slider moves backward: a video can only be decoded forward."""
+"""Frames decoded before the wanted one: a video can only be decoded forward, and the slider may be moving backward."""
 LOOK_AHEAD = 24
-"""Frames that are decoded and passed over rather than seeking again."""
+"""Frames that are decoded on the way rather than seeking again."""
 
 
 class Shelf:
-    """The frames of a driving video that were shown last, so that dragging back and forth decodes little."""
+    """The frames of a driving video, small and compressed, so that any of them is there at once.
+
+    `fill` puts them there in their order, in a thread of its own; a frame that is wanted sooner is sought out.
+    """
 
     def __init__(self, video: VideoReader) -> None:
         self._video = video
         self._held: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._stream: Iterator[np.ndarray] = video.frames()
-        self._next = 0
-        self._lock = threading.Lock()
+        self._holding = threading.Lock()
+        self._stream, self._next = video.frames(), 0
+        self._seeking = threading.Lock()
 
     def frame(self, k: int) -> np.ndarray:
-        """Frame `k` of the resampled video, uint8 `[h, w, 3]`, no side above `LARGEST_SIDE`."""
-        with self._lock:
-            if k not in self._held:
-                self._decode(k)
-            self._held.move_to_end(k)
-            return self._held[k]
+        """Frame `k` of the resampled video, RGB uint8 `[h, w, 3]`, no side above `LARGEST_SIDE`. Raises MediaError."""
+        held = self._held.get(k)
+        if held is None:
+            with self._seeking:
+                held = self._held.get(k)
+                if held is None:
+                    held = self._seek(k)
+        return cv2.imdecode(held, cv2.IMREAD_COLOR)[..., ::-1]
 
-    def _decode(self, k: int) -> None:
+    def fill(self) -> None:
+        """Decode everything that may be held. Damage ends it silently: it is told to whoever asks for that frame."""
+        with suppress(MediaError):
+            for k, picture in enumerate(self._video.frames(0, HELD_FRAMES)):
+                self._hold(k, picture)
+
+    def _seek(self, k: int) -> np.ndarray:
         if not self._next <= k < self._next + LOOK_AHEAD:
-            self._next = k if k >= self._next else max(0, k - LOOK_BACK)
+            self._next = max(0, k - LOOK_BACK)
             self._stream = self._video.frames(self._next)
         while self._next <= k:
-            self._held[self._next] = fitted(next(self._stream), LARGEST_SIDE)
+            held = self._hold(self._next, next(self._stream))
             self._next += 1
-        while len(self._held) > HELD_FRAMES:
-            self._held.popitem(last=False)
+        return held
+
+    def _hold(self, k: int, picture: np.ndarray) -> np.ndarray:
+        small = fitted(picture, LARGEST_SIDE)
+        _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        with self._holding:
+            self._held[k] = encoded
+            while len(self._held) > HELD_FRAMES:
+                self._held.popitem(last=False)
+        return encoded
 
 
 @dataclass(frozen=True)
@@ -123,15 +144,22 @@ def open_viewer(folder: Path) -> Viewer:
 def _open(folder: Path, _written: int) -> Viewer:
     made = project.load(folder)
     analysis, alignment = project.load_tracks(made)
-    video = pipeline.driving_video(made)
     return Viewer(
         made,
         analysis,
         alignment,
         pipeline.load_reference(made, analysis).image,
         portrait(alignment.voice_face, alignment.target.hw),
-        None if video is None else Shelf(video),
+        _shelf(pipeline.driving_video(made)),
     )
+
+
+def _shelf(video: VideoReader | None) -> Shelf | None:
+    if video is None:
+        return None
+    shelf = Shelf(video)
+    threading.Thread(target=shelf.fill, daemon=True, name="shelf").start()
+    return shelf
 
 
 def fitted(picture: np.ndarray, side: int) -> np.ndarray:

@@ -1,0 +1,221 @@
+"""The studio as a person meets it: `python app.py` in headless Chromium, with the bundled example."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import app
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
+)
+PATIENCE = 90_000
+"""ms; a busy machine of two cores loads the models in it many times over."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(folder, port, log):
+    command = [sys.executable, "app.py", "--port", str(port), "--projects", str(folder / "projects")]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "uploads"), "XDG_CACHE_HOME": str(folder / "cache")}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return server, address
+        except OSError:
+            time.sleep(0.2)
+    server.kill()
+    raise AssertionError(f"the studio did not start: {Path(log.name).read_text()}")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studio")
+    with (folder / "log").open("w") as log:
+        server, address = start(folder, free_port(), log)
+        yield address
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("NOT CHECKED: no chromium on this machine, so the studio's page is unproved here")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="NOT CHECKED: playwright is absent")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser, address):
+    """An open page; afterwards nothing may have been complained about or fetched from elsewhere."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    complaints, elsewhere = [], []
+    context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("request", lambda sent: elsewhere.append(sent.url) if is_elsewhere(sent.url, address) else None)
+    page = context.new_page()
+    visit(page, address)
+    yield page
+    context.close()
+    assert not complaints
+    assert not elsewhere
+
+
+def is_elsewhere(url, address):
+    return not url.startswith((address, "data:", "blob:"))
+
+
+def visit(page, address):
+    page.goto(address)
+    page.get_by_role("button", name="Analyse").wait_for()
+    page.wait_for_function("document.querySelectorAll('#pictures .shot').length > 0")
+
+
+def use_example(page):
+    page.get_by_role("button", name="Use the bundled example").click()
+    for name in ("photo.jpg", "motion.npz", "voice.wav"):
+        page.get_by_text(name, exact=True).wait_for()
+
+
+def analyse(page):
+    page.get_by_role("button", name="Analyse").click()
+    page.get_by_text("Done in").first.wait_for()
+    page.locator("#findings").get_by_text("in 100 % of the frames").first.wait_for()
+
+
+def pictures(page):
+    return page.locator("#pictures img").evaluate_all("images => images.map(image => image.src)")
+
+
+def wait_for_other_pictures(page, before):
+    page.wait_for_function(
+        "before => document.querySelector('#pictures img')?.src !== before", arg=before[0] if before else None
+    )
+
+
+def test_from_the_example_to_a_draft_with_sound_and_back_after_a_reload(tab):
+    use_example(tab)
+    analyse(tab)
+    shown = pictures(tab)
+    assert len(shown) == 4
+    tab.locator("#frame input[type=range]").focus()
+    tab.keyboard.press("ArrowRight")
+    wait_for_other_pictures(tab, shown)
+    tab.get_by_text("0.04 s").wait_for()
+    tab.get_by_text("Pose on the photo", exact=True).first.click()
+    tab.wait_for_function("document.querySelectorAll('#pictures img').length === 1")
+
+    tab.get_by_role("button", name="Render draft").click()
+    tab.locator("#result video").wait_for()
+    tab.get_by_text("not the diffusion result").wait_for()
+    playing = tab.locator("#result video").evaluate(
+        """async video => {
+            await video.play();
+            await new Promise(done => setTimeout(done, 700));
+            return [video.duration, video.videoWidth, video.videoHeight, video.webkitAudioDecodedByteCount];
+        }"""
+    )
+    assert playing[0] == pytest.approx(5.25, abs=0.1)
+    assert playing[1:3] == [512, 768]
+    assert playing[3] > 0
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Download the draft").click()
+    assert download.value.suggested_filename == "apvgen-draft.mp4"
+
+    tab.reload()
+    tab.get_by_text("motion.npz", exact=True).wait_for()
+    tab.locator("#result video").wait_for()
+    assert len(pictures(tab)) == 4
+
+
+def test_a_wrong_file_gets_one_clear_sentence_and_can_be_changed(tab, tmp_path):
+    wrong = tmp_path / "holiday.png"
+    wrong.write_bytes(b"this is no picture")
+    tab.locator("#card-reference input[type=file]").set_input_files(wrong)
+    said = tab.locator("#card-reference .bad")
+    said.wait_for()
+    assert said.inner_text().startswith("holiday.png is not a picture")
+    assert said.inner_text().count(".") == 2
+    tab.locator("#card-reference").get_by_role("button", name="Change").click()
+    tab.locator("#card-reference input[type=file]").set_input_files(app.EXAMPLE / "photo.jpg")
+    tab.get_by_text("340 × 510 px").wait_for()
+    tab.get_by_role("button", name="Analyse").click()
+    tab.get_by_text("No motion and no voice was chosen yet").wait_for()
+
+
+def test_a_render_can_be_stopped_and_started_again(tab):
+    use_example(tab)
+    analyse(tab)
+    tab.get_by_role("button", name="Render draft").click()
+    tab.get_by_text(re.compile("Drawing the draft: frame")).wait_for()
+    began = time.monotonic()
+    tab.get_by_role("button", name="Stop").last.click()
+    tab.get_by_text("Stopped. Nothing unfinished was kept.").wait_for()
+    assert time.monotonic() - began < PATIENCE / 1000 / 2
+    assert tab.locator("#result video").count() == 0
+    assert tab.get_by_role("button", name="Render draft").is_enabled()
+
+
+def test_two_tabs_keep_their_own_projects(tab, address):
+    use_example(tab)
+    analyse(tab)
+    first = tab.evaluate("sessionStorage.getItem('apvgen.open')")
+    other = tab.context.new_page()
+    visit(other, address)
+    other.get_by_text("motion.npz", exact=True).wait_for()
+    analyse(other)
+    other.wait_for_function("before => sessionStorage.getItem('apvgen.open') !== before", arg=first)
+    tab.reload()
+    tab.get_by_text("motion.npz", exact=True).wait_for()
+    tab.wait_for_timeout(500)
+    assert tab.evaluate("sessionStorage.getItem('apvgen.open')") == first
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_is_wider_than_the_window(tab, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    use_example(tab)
+    analyse(tab)
+    tab.get_by_role("button", name="Options").click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_layout_jumps_while_the_three_files_are_filled_in(tab):
+    def place():
+        return tab.get_by_role("button", name="Analyse").bounding_box()["y"]
+
+    empty = place()
+    use_example(tab)
+    assert place() == empty
+
+
+def test_projects_and_system_files_are_not_served(tab, address):
+    use_example(tab)
+    analyse(tab)
+    for path in ("/etc/passwd", str(ROOT / "app.py"), str(ROOT / "assets" / "voice")):
+        assert tab.request.get(f"{address}/gradio_api/file={path}").status == 403
