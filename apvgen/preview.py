@@ -12,7 +12,7 @@ from apvgen.align import Alignment, Analysis
 from apvgen.config import Options
 from apvgen.layouts import BODY18, HANDS
 from apvgen.media import VideoReader
-from apvgen.pose import draw_pose
+from apvgen.pose import pose_frames
 from apvgen.retarget import map_track
 from apvgen.types import HW, Affine, Motion, Reference, Track
 
@@ -26,14 +26,12 @@ def panels(
     video: VideoReader | None, analysis: Analysis, alignment: Alignment, reference: Reference, options: Options
 ) -> Iterator[np.ndarray]:
     """Four titled pictures in a row for every output frame, RGB uint8; black where a motion file has no picture."""
-    voice = portrait(alignment.voice_face, alignment.target.hw)
-    driving = (
-        frames_at(video, analysis.driving_index) if video else repeat(np.zeros((*analysis.driving.hw, 3), np.uint8))
-    )
-    for t, frame in zip(range(len(analysis)), driving, strict=False):
-        pose = draw_pose(alignment.target, t, options.face_style)
-        detected = overlay(frame, draw_pose(analysis.driving, t, options.face_style))
-        pictures = (detected, draw_pose(voice, t, options.face_style), pose, overlay(reference.image, pose))
+    picture = np.zeros((*analysis.driving.hw, 3), np.uint8)
+    driving = frames_at(video, analysis.driving_index) if video else repeat(picture)
+    motions = (analysis.driving, portrait(alignment.voice_face, alignment.target.hw), alignment.target)
+    drawings = zip(*(pose_frames(motion, options.face_style) for motion in motions), strict=True)
+    for (detected, voice, pose), frame in zip(drawings, driving, strict=False):
+        pictures = (overlay(frame, detected), voice, pose, overlay(reference.image, pose))
         yield np.concatenate([titled(picture, title) for picture, title in zip(pictures, TITLES, strict=True)], 1)
 
 
