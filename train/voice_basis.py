@@ -7,11 +7,15 @@ Only the mesh's edges enter, no face's shape, so that the same weights serve eve
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 
 from apvgen.audio2face import landmarks as lm
+
+Solver = Callable[[dict[int, float]], np.ndarray]
 
 _JAW = {
     1.0: (152, 148, 377, 176, 400, 171, 396, 175, 199, 200, 18, 208, 428),
@@ -31,8 +35,9 @@ _RING_SHARES = (0.95, 0.8, 0.65)
 
 
 def build_basis() -> dict[str, np.ndarray]:
-    """Fields, float32 in [0, 1]: `jaw`, `lips` and `brows` `[468, 1]`, `upper_lip` and `lower_lip` `[468, 9]` (one a
-    pair of inner-lip points), `upper_lids` and `lower_lids` `[468, 14]` (one a pair of lid points)."""
+    """Fields by name, float32 in [0, 1]: `jaw`, `lips` and `brows` `[468, 1]`; `upper_lip` and `lower_lip` `[468, 9]`,
+    one a pair of inner-lip points; `upper_lids` and `lower_lids` `[468, 14]`, one a pair of lid points.
+    """
     solve = harmonic_solver(mesh_edges())
     still = {int(k): 0.0 for k in (*lm.EYE_CORNERS, lm.NOSE_TIP, lm.NOSE_BASE, 98, 327, 168, *_contour())}
     return {
@@ -55,7 +60,7 @@ def mesh_edges() -> np.ndarray:
     return np.array(sorted({tuple(sorted(edge)) for edge in FACEMESH_TESSELATION}))
 
 
-def harmonic_solver(edges: np.ndarray):
+def harmonic_solver(edges: np.ndarray) -> Solver:
     """A function from handles {point: value} to the harmonic field `[468]` that takes those values."""
     i, j = np.concatenate([edges, edges[:, ::-1]]).T
     adjacency = csr_matrix((np.ones(len(i)), (i, j)), shape=(lm.POINTS, lm.POINTS))
@@ -84,7 +89,7 @@ def _along(rows: np.ndarray, values: np.ndarray) -> dict[int, float]:
     return {int(k): value for row in rows for k, value in zip(row, values.tolist(), strict=True)}
 
 
-def _lip_fields(solve, still: dict[int, float], inner: np.ndarray, rings: np.ndarray) -> np.ndarray:
+def _lip_fields(solve: Solver, still: dict[int, float], inner: np.ndarray, rings: np.ndarray) -> np.ndarray:
     other = np.setdiff1d(lm.LIPS, np.concatenate([inner, rings.ravel()]))
     fields = []
     for pair in range(inner.size):
@@ -95,7 +100,7 @@ def _lip_fields(solve, still: dict[int, float], inner: np.ndarray, rings: np.nda
     return _stack(fields)
 
 
-def _lid_fields(solve, still: dict[int, float], lids: np.ndarray) -> np.ndarray:
+def _lid_fields(solve: Solver, still: dict[int, float], lids: np.ndarray) -> np.ndarray:
     others = _at(lm.UPPER_LIDS, 0) | _at(lm.LOWER_LIDS, 0) | _at(lm.BROWS, 0) | _at(lm.LIPS, 0)
     return _stack([solve(still | others | {int(lid): 1.0}) for lid in lids])
 

@@ -176,9 +176,9 @@ def symbols_of(ipa: str) -> list[str]:
 
 
 def _spans(phone: Phone) -> list[_Span]:
-    symbols = symbols_of(phone.ipa)
     if not phone.ipa.strip("ˈˌ"):
         return [_Span(_PAUSE, _resting(phone.end - phone.start), phone.start, phone.end, phone.end, _REST_REACH)]
+    symbols = symbols_of(phone.ipa)
     if not symbols:
         return [_Span("", _NEUTRAL, phone.start, phone.end, phone.end, _CONSONANT_REACH)]
     edges = np.linspace(phone.start, phone.end, len(symbols) + 1)
@@ -209,7 +209,7 @@ def _blend(spans: list[_Span], times: np.ndarray) -> np.ndarray:
 
 
 def _contact(spans: list[_Span], times: np.ndarray) -> np.ndarray:
-    """`[T, 2]`: press, tuck:, 1 while the lips touch each other or the teeth."""
+    """`[T, 2]`: press and tuck, 1 while the lips touch each other or the teeth."""
     contact = np.zeros((len(times), 2))
     for span in spans:
         inside = (times >= span.start) & (times < span.release)

@@ -26,7 +26,12 @@ from apvgen.audio2face.network import NetworkShape, VoiceNetwork, save_network
 from train.voice_basis import build_basis
 from train.voice_corpus import HELD_OUT_VARIANTS, VARIANTS, Corpus, build_corpus
 
-_LICENCE = "that of this project; fitted only to sound that espeak-ng made of pseudo-words, no recordings of people"
+_ORIGIN = {
+    "command": "python -m train.voice_train --out assets/voice",
+    "licence": "that of this project",
+    "data": "sound that espeak-ng made of pseudo-words; no recordings of people",
+    "face_basis": "weights on the graph of MediaPipe's face mesh (Apache-2.0)",
+}
 _CHANNEL_WEIGHTS = (2.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 _VELOCITY_WEIGHT = 4.0
 """Weight of the squared error of frame-to-frame differences, which are about a tenth of the values."""
@@ -40,7 +45,7 @@ class TrainConfig:
 
     scenes: int = 4000
     held_out_scenes: int = 100
-    steps: int = 6000
+    steps: int = 4000
     batch: int = 16
     crop: int = 200
     """Articulation frames a sample."""
@@ -196,8 +201,8 @@ def train(config: TrainConfig, out: Path, cache: Path) -> list[float]:
             typer.echo(f"step {run.step} of {config.steps}: loss {np.mean(losses[-_CHECKPOINT_EVERY:]):.4f}")
     network = run.average.module
     held_out = correlations(network, cached_corpus(cache, "held_out", config.held_out_scenes, config.seed))
-    notes = {"licence": _LICENCE, "command": "python -m train.voice_train --out assets/voice", "held_out": held_out}
-    save_network(network, out, notes | {"settings": {k: v for k, v in vars(config).items() if k != "shape"}})
+    settings = {name: value for name, value in vars(config).items() if name != "shape"}
+    save_network(network, out, _ORIGIN | {"settings": settings, "held_out": held_out})
     save_basis(out)
     return losses
 

@@ -19,15 +19,18 @@ BASIS_FILE = "face_basis.safetensors"
 _FIELDS = {"jaw": 1, "lips": 1, "brows": 1, "upper_lip": 9, "lower_lip": 9, "upper_lids": 14, "lower_lids": 14}
 """The fields of `train.voice_basis`, each float32 `[468, n]`."""
 
-_WIDEST_GAP = 0.13
-"""Inner-lip gap at opening 1, in face heights: the 99th percentile of lively speech on video is 0.10-0.12."""
+_WIDEST_GAP = 0.15
+"""Inner-lip gap at opening 1, in face heights; on video, loud open vowels reach 0.12."""
 _JAW_ANGLE = 0.17
 """Radians the jaw turns at jaw 1: 10 degrees lowers the chin by about 0.1 face heights."""
 _LIP_ZONE = (1 - np.linspace(-0.8, 0.8, lm.INNER_UPPER.size) ** 2) ** 0.7
 """`[9]`: share of the gap that each inner pair opens: a lens between the corners."""
+_SMILE_GAP = 0.04
+"""Face heights by which a smile parts the lips without the jaw."""
 _LOWER_SHARE = 0.62
 """The lower lip does this much of what the lips do to open or shut beyond the jaw."""
 _ROUND_NARROWING, _ROUND_PROTRUSION = 0.27, 0.035
+"""Shares of the mouth's width, and face heights towards the camera."""
 _SPREAD_WIDENING, _SPREAD_RETRACTION = 0.13, 0.01
 _PRESS_THINNING = 0.2
 _TUCK_RAISE, _TUCK_GAP, _TUCK_RETRACTION = 0.016, 0.008, 0.012
@@ -112,7 +115,7 @@ class FaceRig:
 
     def gap(self, vertices: np.ndarray) -> np.ndarray:
         """`[T]`: distance between the middles of the inner lips over the height of the face at rest."""
-        between = vertices[:, 14, :2] - vertices[:, 13, :2]
+        between = vertices[:, lm.LIP_LOWER, :2] - vertices[:, lm.LIP_UPPER, :2]
         return np.linalg.norm(between, axis=1) / self.height
 
     def close_lids(self, vertices: np.ndarray, closure: np.ndarray) -> np.ndarray:
@@ -129,9 +132,10 @@ class FaceRig:
         return lifted
 
     def _open_jaw(self) -> np.ndarray:
-        gap = self.rest[14, 1] - self.rest[13, 1]
-        from_jaw = max(0.0, gap / self.height - 0.04)
-        return np.array(min(from_jaw, _WIDEST_GAP) / _WIDEST_GAP * _JAW_ANGLE)
+        """Radians by which the jaw seems to be open in the mesh as it is; a smile parts the lips without it."""
+        gap = self.rest[lm.LIP_LOWER, 1] - self.rest[lm.LIP_UPPER, 1]
+        from_jaw = np.clip(gap / self.height - _SMILE_GAP, 0, _WIDEST_GAP)
+        return from_jaw / _WIDEST_GAP * _JAW_ANGLE
 
     def _lower_jaw(self, vertices: np.ndarray, angle: np.ndarray) -> np.ndarray:
         """Turn what follows the jaw about the line through both ears; a positive `angle` `[T]` in radians opens."""
