@@ -133,6 +133,11 @@ def test_a_broken_colour_profile_is_ignored(tmp_path):
     assert np.array_equal(picture, scene())
 
 
+def test_broken_exif_is_ignored(tmp_path):
+    picture = shown(tmp_path, Image.fromarray(scene()), exif=b"Exif\0\0not a table of tags")
+    assert np.array_equal(picture, scene())
+
+
 def test_an_animation_gives_its_first_frame(tmp_path):
     first, second = Image.new("RGB", (60, 40), "red"), Image.new("RGB", (60, 40), "blue")
     picture = shown(tmp_path, first, "clip.gif", save_all=True, append_images=[second])

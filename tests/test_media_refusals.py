@@ -187,6 +187,13 @@ def test_a_video_with_more_pixels_than_allowed_is_refused(film):
         probe_video(film, Limits(video_pixels=1000))
 
 
+def test_pixels_stretched_beyond_the_limit_are_refused(tmp_path):
+    path = write_numbered(tmp_path / "thin.mp4", range(3), Fraction(1, 25), pixel_aspect=Fraction(30))
+    assert probe_video(path, LIMITS).hw == (32, 960)
+    with pytest.raises(LimitError, match=r"960 x 32 pixels.*video_pixels"):
+        probe_video(path, Limits(video_pixels=20_000))
+
+
 def test_a_video_longer_than_allowed_is_refused(film):
     with pytest.raises(LimitError, match=r"longer than the 3 s allowed.*video_seconds"):
         probe_video(film, Limits(video_seconds=3))
@@ -207,7 +214,7 @@ def test_a_header_that_claims_too_little_does_not_help(tmp_path):
 
 def test_frames_without_end_in_no_time_are_refused(tmp_path):
     path = write_numbered(tmp_path / "burst.mp4", range(3000), Fraction(1, 12_800))
-    with pytest.raises(LimitError, match="video_seconds"):
+    with pytest.raises(LimitError, match=r"more than 2000 frames.*video_seconds"):
         probe_video(path, Limits(video_seconds=2))
 
 

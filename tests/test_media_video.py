@@ -106,6 +106,14 @@ def test_a_video_of_one_frame_is_read(tmp_path):
     assert numbers(reader) == [0]
 
 
+def test_a_reader_may_end_early(tmp_path):
+    path = steady(tmp_path / "film.mp4", 50, 25)
+    reader = VideoReader(path, Fraction(25), LIMITS, max_frames=20)
+    assert reader.frame_count == 20
+    assert numbers(reader) == list(range(20))
+    assert VideoReader(path, Fraction(25), LIMITS, max_frames=99).frame_count == 50
+
+
 def _numbers_in_a_worker(reader, start, stop):
     return numbers(reader, start, stop)
 

@@ -233,11 +233,15 @@ def test_a_folder_that_cannot_be_written_is_reported_before_any_work(tmp_path):
 
     (tmp_path / "file").touch()
     (tmp_path / "taken.mp4").mkdir()
-    for place in ("absent/film.mp4", "file/film.mp4"):
-        with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="check the folder"):
-            write_video(tmp_path / place, never(), Fraction(25))
+    with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="check the folder"):
+        write_video(tmp_path / "file" / "film.mp4", never(), Fraction(25))
     with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="directory"):
         write_video(tmp_path / "taken.mp4", noise(2), Fraction(25))
+
+
+def test_folders_are_made_where_they_are_missing(tmp_path):
+    path = write_video(tmp_path / "new" / "deep" / "film.mp4", noise(2), Fraction(25))
+    assert probe_video(path, LIMITS).hw == (64, 96)
 
 
 def test_another_ending_than_mp4_is_refused(tmp_path):

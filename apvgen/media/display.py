@@ -72,7 +72,7 @@ class Display:
     def of(cls, frame: VideoFrame, pixel_aspect: Fraction | None, max_side: int | None) -> Display:
         """Square pixels and upright, by the first frame; shrunk to even sides of at most `max_side` if larger."""
         orientation = Orientation.of(frame)
-        width = round(frame.width * (pixel_aspect or 1))
+        width = max(1, round(frame.width * (pixel_aspect or 1)))
         hw = (width, frame.height) if orientation.transposed else (frame.height, width)
         return cls(_shrink(hw, max_side), orientation)
 

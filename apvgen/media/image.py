@@ -2,6 +2,7 @@
 
 import io
 import struct
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -50,7 +51,10 @@ def _check_size(image: Image.Image, path: PathLike, limits: Limits) -> None:
 
 
 def _as_shown(image: Image.Image) -> np.ndarray:
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    # A viewer too shows a picture whose notes are broken, as if it had none.
+    with suppress(SyntaxError, ValueError, struct.error):
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         return np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     image = _in_srgb(image)
@@ -69,11 +73,10 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return image
-    image.load()
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError):
-        # A viewer too shows a picture whose profile is broken, or made for other channels, as if it had none.
+        # Likewise a profile that is broken or made for other channels.
         return image

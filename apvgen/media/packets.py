@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -80,12 +81,13 @@ class PacketIndex:
         # Matroska and MP4 seek by presentation stamp, transport streams by decoding stamp.
         known = {(pts, crc) for pts, _, crc in before.tolist()}
         for stamp in dict.fromkeys([*before[-1, :2].tolist(), *before[-2, :2].tolist()]):
-            container.seek(stamp, stream=stream)
-            packets = demux(container, stream)
-            first = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
-            # Program streams hand out wrong stamps after a seek, so the packet itself must be one seen before.
-            if first is not None and (first.pts, crc32(first)) in known:
-                return chain([first], packets)
+            with suppress(av.FFmpegError):
+                container.seek(stamp, stream=stream)
+                packets = demux(container, stream)
+                first = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
+                # Program streams hand out wrong stamps after a seek, so the packet itself must be one seen before.
+                if first is not None and (first.pts, crc32(first)) in known:
+                    return chain([first], packets)
         return None
 
 
@@ -128,7 +130,8 @@ def _read_stamps(
     """The video's stamps in decoding order, and the latest end of any packet of any stream in seconds."""
     stamps: list[_Stamp] = []
     latest = Fraction(0)
-    ticks_allowed = limits.video_seconds / stream.time_base
+    most_ticks = limits.video_seconds / stream.time_base
+    most_frames = limits.video_seconds * _MOST_FRAMES_A_SECOND
     for packet in demux(container):
         if not packet.size:
             continue
@@ -138,8 +141,10 @@ def _read_stamps(
             continue
         stamps.append(_Stamp.of(packet))
         passed = packet.pts - stamps[0].pts if packet.pts is not None and stamps[0].pts is not None else 0
-        if passed > ticks_allowed or len(stamps) > limits.video_seconds * _MOST_FRAMES_A_SECOND:
+        if passed > most_ticks:
             raise _too_long(path, float(passed * stream.time_base), limits)
+        if len(stamps) > most_frames:
+            raise LimitError(f"{path} has more than {most_frames:g} frames: cut it, or raise the video_seconds limit")
     return stamps, latest
 
 

@@ -153,9 +153,9 @@ def _examine(path: PathLike, limits: Limits, max_side: int | None) -> tuple[Vide
         first = next(_pictures(demux(container, stream)), None)
         if first is None:
             raise MediaError(f"{path} is damaged: no picture can be decoded; re-encode it or give another video")
-        _check_size(first.width, first.height, path, limits)
         aspect, codec = stream.sample_aspect_ratio, stream.codec.canonical_name
     full = Display.of(first, aspect, None)
+    _check_size(*full.hw[::-1], path, limits)
     info = VideoInfo(full.hw, fps, index.duration, has_audio, codec)
     return info, index, Display.of(first, aspect, max_side)
 

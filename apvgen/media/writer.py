@@ -32,8 +32,8 @@ def write_video(
     frames: RGB uint8 `[H, W, 3]`, all of one size; an odd side is made even by repeating its last row or column.
     audio: one or two channels; cut, or filled with silence, to the length of the picture.
     metadata: JSON values, kept in the file's comment; see `read_metadata`.
-    Returns the path, whose folders are made if need be. The file takes its name only when it is complete: after any failure, Ctrl-C included, nothing of
-    it is left, and a file of that name is as before.
+    Returns the path, whose folders are made if need be. The file takes its name only when it is complete: after any
+    failure, Ctrl-C included, nothing of it is left, and a file of that name is as before.
     Raises OutputError where it cannot be written or there are no frames; ValueError or TypeError for a rate, frames,
     sound or metadata of the wrong form; and whatever `frames` raises.
     """
