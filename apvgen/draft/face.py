@@ -123,12 +123,13 @@ def rasterise(
         return None
     area, source_area = (_signed_areas(points[triangles]) for points in (placed, source))
     drawn = np.flatnonzero((area * source_area > 0) & (abs(area) > 1e-3))
-    # A drawn outline is a pixel wide. Large triangles may cover that much of small ones, whose maps are wild beyond them.
+    # A drawn outline is a pixel wide. Large triangles may cover that much of small ones, whose maps go wild outside.
     triangles = triangles[drawn[np.lexsort((abs(area[drawn]), layer[drawn]))]]
     at, back = placed[triangles] - low, source[triangles]
-    owner = np.full((high - low)[::-1], -1, np.int32)
+    owner = np.full((high - low)[::-1], -1, np.int16)
     for number, outline in enumerate(np.rint(at * (1 << _SUBPIXEL_BITS)).astype(np.int32)):
         cv2.fillConvexPoly(owner, outline, number, shift=_SUBPIXEL_BITS)
+    owner = np.where(owner < 0, cv2.morphologyEx(owner, cv2.MORPH_CLOSE, np.ones((3, 3))), owner)
     return FacePatch(np.s_[low[1] : high[1], low[0] : high[0]], owner >= 0, _mapped(owner, at, back))
 
 

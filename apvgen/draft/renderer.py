@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 
 from apvgen.draft import hands, skeleton
+from apvgen.draft.cut import cut
 from apvgen.draft.face import FaceSheet, mesh_map
 from apvgen.draft.fill import fill_background
 from apvgen.draft.geometry import invert, scale_of, smoothstep, transform
 from apvgen.draft.layers import PlacedLimb, blend, draw_limb, draw_sprite, upsampled
 from apvgen.draft.mouth import MouthInside
-from apvgen.draft.sprites import Photo, cut
+from apvgen.draft.sprites import Photo
 from apvgen.keypoints.mask import person_mask
 from apvgen.keypoints.mesh import face_triangles
 from apvgen.types import HW, Motion, Reference
@@ -130,14 +131,14 @@ class DraftRenderer:
             return head
         low, high = transform(pose.trunk, neck), transform(pose.head, chin)
         # The trunk's own direction, not the neck's: where a head leans, the shoulder beside it does not follow.
-        up = transform(pose.trunk, neck + (0, -1)) - low
+        up = transform(pose.trunk, neck + np.array([0, -1])) - low
         share = smoothstep((xy - low) @ up / max((high - low) @ up, 1e-6), *NECK)[..., None]
         return trunk * (1 - share) + head * share
 
     def _draw_limbs(self, canvas: np.ndarray, pose: TargetPose, arms: bool) -> None:
         for limb in (limb for limb in self._cutout.limbs if limb.bone.is_arm is arms):
             place = PlacedLimb(limb, *pose.joints[list(limb.bone.joints)], pose.width)
-            before = partial(self._behind_trunk, pose) if limb.bone.is_root else None
+            before = partial(self._behind_core, pose) if limb.bone.is_root else None
             if limb.stand_in is None:
                 draw_limb(canvas, place, before)
                 continue

@@ -60,7 +60,7 @@ def hands_at(track: Track, t: int) -> np.ndarray:
 
 
 def interpolated(values: np.ndarray, known: np.ndarray, t: int) -> np.ndarray:
-    """`values` `[T, ...]` at frame `t`, linear between the frames `known` and held before and after them; NaN without."""
+    """`values` `[T, ...]` at frame `t`: linear between the frames `known`, held before and after them; NaN without."""
     if not len(known):
         return np.full(values.shape[1:], np.nan)
     after = min(int(np.searchsorted(known, t)), len(known) - 1)
