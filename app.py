@@ -23,7 +23,8 @@ def studio(projects: Path):  # typed by its import, which is heavy
     from apvgen.studio.models import Models
     from apvgen.studio.store import Store
 
-    return Studio(Store(projects.resolve()), Models().animator, EXAMPLE)
+    models = Models()
+    return Studio(Store(projects.resolve()), models.animator, EXAMPLE, warm_up=models.warm_up)
 
 
 def __getattr__(name: str):

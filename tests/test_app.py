@@ -127,7 +127,7 @@ def test_from_the_example_to_a_draft_with_sound_and_back_after_a_reload(tab):
     tab.keyboard.press("ArrowRight")
     wait_for_other_pictures(tab, shown)
     tab.get_by_text("0.04 s").wait_for()
-    tab.get_by_text("Pose on the photo", exact=True).first.click()
+    tab.get_by_text("On the photo", exact=True).click()
     tab.wait_for_function("document.querySelectorAll('#pictures img').length === 1")
 
     tab.get_by_role("button", name="Render draft").click()

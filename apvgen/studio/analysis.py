@@ -29,7 +29,7 @@ class Panel:
 
 def build() -> Panel:
     """Lay out the button and, below it, room for what is found."""
-    line = strip.build(gr.Button("Analyse", variant="primary", size="md", render=False))
+    line = strip.build("analysis", gr.Button("Analyse", variant="primary", size="md", render=False))
     return Panel(line, gr.HTML(shown(None), elem_id="findings"))
 
 
@@ -41,7 +41,8 @@ def start(studio: Studio, *values: object) -> tuple[str, str]:
     except ApvgenError as error:
         return "", markup.say(studio.sentence(error), "bad")
     name = studio.store.new_name()
-    job = studio.board.start(name, partial(_analyse, studio, options, files, studio.store.folder(name)))
+    work = partial(_analyse, studio, options, files, studio.store.folder(name))
+    job = studio.board.start(strip.job_name("analysis", name), work)
     return name, markup.bar(job.progress)
 
 

@@ -15,7 +15,6 @@ from gradio.utils import get_upload_folder
 from apvgen.config import Limits, Options
 from apvgen.errors import InputError
 from apvgen.files import complete_or_absent
-from apvgen.media import content_hash
 from apvgen.studio import words
 from apvgen.studio.jobs import Board, OnProgress
 from apvgen.studio.store import Store
@@ -34,8 +33,8 @@ class Analyser(Protocol):
 class Studio:
     """One running studio.
 
-    analyser: makes the analyser for a person's options.
-    example: folder of the bundled example.
+    analyser: makes the analyser for a person's options. example: folder of the bundled example.
+    warm_up: loads what an analysis will need; the first job of all.
     """
 
     store: Store
@@ -43,6 +42,7 @@ class Studio:
     example: Path
     limits: Limits = field(default_factory=Limits)
     board: Board = field(default_factory=Board)
+    warm_up: Callable[[OnProgress], object] | None = None
 
     @property
     def uploads(self) -> Path:
@@ -56,9 +56,9 @@ class Studio:
             raise InputError("That file was not uploaded here; choose it again.")
         return place
 
-    def lend(self, path: Path, name: str) -> Path:
-        """A copy that gradio may serve, called `name`, in a folder named by the content. Raises OutputError."""
-        place = self.uploads / content_hash(path) / Path(name).name
+    def lend(self, path: Path, name: str, sha256: str) -> Path:
+        """A copy that gradio may serve, called `name`, in a folder named by its content. Raises OutputError."""
+        place = self.uploads / sha256 / Path(name).name
         if not place.exists():
             with complete_or_absent(place) as temporary:
                 shutil.copyfile(path, temporary)

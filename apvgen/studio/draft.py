@@ -8,6 +8,7 @@ from typing import Literal
 import gradio as gr
 
 from apvgen import pipeline
+from apvgen.media import content_hash
 from apvgen.project import Project
 from apvgen.studio import markup, strip
 from apvgen.studio.context import Studio
@@ -19,8 +20,8 @@ LABELS = {
     "preview": "Preview (detections, talking face, pose frame and overlay, side by side)",
 }
 ABOUT = (
-    "A quick picture of the result: the photo, warped. It shows the movement, the lips and the timing, not the final "
-    "quality. The preview lays everything that was found side by side."
+    "A draft is a quick picture of the result: the photo, warped. It shows movement, lips and timing, not the final "
+    "quality. A preview lays everything that was found side by side."
 )
 RENDERERS = {"draft": "render", "preview": "preview"}
 
@@ -41,8 +42,9 @@ def build() -> Panel:
     with gr.Column(min_width=280):
         video = gr.Video(label=LABELS["draft"], interactive=False, height=440, buttons=[], elem_id="result")
     with gr.Column(min_width=280):
-        gr.HTML(f'<h2>Draft</h2><p class="subdued">{ABOUT}</p>')
+        gr.HTML(f'<h2>Render</h2><p class="subdued">{ABOUT}</p>')
         line = strip.build(
+            "render",
             gr.Button("Render draft", variant="primary", size="md", interactive=False, render=False),
             gr.Button("Render preview", size="md", interactive=False, render=False),
         )
@@ -56,7 +58,8 @@ def start(studio: Studio, kind: Kind, name: str) -> str:
     if made is None:
         return markup.say("Analyse first; then there is something to render.", "bad")
     render = getattr(pipeline, RENDERERS[kind])
-    job = studio.board.start(name, lambda on_progress: render(made, made.folder / f"{kind}.mp4", on_progress))
+    out = made.folder / f"{kind}.mp4"
+    job = studio.board.start(strip.job_name("render", name), lambda on_progress: render(made, out, on_progress))
     return markup.bar(job.progress)
 
 
@@ -67,7 +70,7 @@ def shown(studio: Studio, made: Project | None) -> tuple:
     if kind is None:
         return gr.Video(value=None, label=LABELS["draft"]), gr.DownloadButton("Download", interactive=False), *buttons
     video = made.folder / f"{kind}.mp4"
-    lent = studio.lend(video, f"apvgen-{kind}.mp4")
+    lent = studio.lend(video, f"apvgen-{kind}.mp4", content_hash(video))
     size = f"Download the {kind} ({video.stat().st_size / 1e6:.1f} MB)"
     return gr.Video(value=str(lent), label=LABELS[kind]), gr.DownloadButton(size, str(lent), interactive=True), *buttons
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
+import numpy as np
 
 from apvgen import tracks
 from apvgen.errors import ApvgenError, InputError
@@ -17,7 +18,7 @@ from apvgen.pose import draw_pose
 from apvgen.project import ROLES, Project
 from apvgen.studio import markup
 from apvgen.studio.context import QUIET, Studio, bound
-from apvgen.studio.viewer import fitted
+from apvgen.studio.viewer import fitted, shrunk
 
 THUMBNAIL = 240
 """Longest side of a card's picture, px."""
@@ -115,8 +116,11 @@ def example(studio: Studio) -> tuple:
 
 def restored(studio: Studio, made: Project) -> tuple:
     """Fill every card from a project's own copies."""
-    entries = made.settings.inputs
-    return _filled(studio, {role: studio.lend(made.input_path(role), entries[role].name) for role in ROLES})
+    entries = {role: made.settings.inputs[role] for role in ROLES}
+    return _filled(
+        studio,
+        {role: studio.lend(made.input_path(role), entry.name, entry.sha256) for role, entry in entries.items()},
+    )
 
 
 def untouched() -> tuple:
@@ -152,29 +156,28 @@ def look_at_photo(path: Path, studio: Studio) -> str:
     """A thumbnail and the size. Raises MediaError, LimitError."""
     image = read_image(path, studio.limits)
     height, width = image.shape[:2]
-    return _described(f'<img src="{markup.data_url(fitted(image, THUMBNAIL))}" alt="">', path, f"{width} × {height} px")
+    return _described(fitted(image, THUMBNAIL), path, f"{width} × {height} px")
 
 
 def look_at_motion(path: Path, studio: Studio) -> str:
-    """A player for a video, a pose for a motion track. Raises MediaError, LimitError."""
+    """The frame halfway, or a track's pose there, and the length. Raises MediaError, LimitError."""
     if path.suffix.lower() == MOTION_SUFFIX:
         motion = tracks.load_motion(path)
-        pose = fitted(draw_pose(motion, len(motion) // 2, "mesh"), THUMBNAIL)
+        pose = shrunk(draw_pose(motion, len(motion) // 2, "mesh"), THUMBNAIL)
         facts = f"Motion track, {float(len(motion) / motion.fps):.1f} s, {float(motion.fps):.4g} frames a second"
-        return _described(f'<img src="{markup.data_url(pose)}" alt="">', path, facts)
+        return _described(pose, path, facts)
     video = VideoReader(path, None, studio.limits, max_side=THUMBNAIL)
     (height, width), info = video.info.hw, video.info
-    poster = markup.data_url(next(video.frames(0, 1)))
-    player = f'<video src="{_address(path)}" poster="{poster}" preload="none" controls muted playsinline></video>'
+    middle = next(video.frames(video.frame_count // 2))
     facts = f"{float(info.duration):.1f} s, {width} × {height} px, {float(info.fps):.4g} frames a second"
-    return _described(player, path, facts)
+    return _described(middle, path, facts)
 
 
 def look_at_voice(path: Path, studio: Studio) -> str:
     """A player and the loudness over time. Raises MediaError, LimitError."""
     audio = read_audio(path, studio.limits)
     check_voice(audio)
-    player = f'<audio src="{_address(path)}" preload="metadata" controls></audio>'
+    player = f'<audio src="gradio_api/file={quote(str(path))}" preload="metadata" controls></audio>'
     facts = f"{float(audio.duration):.1f} s, {audio.rate / 1000:g} kHz"
     return f'<div class="look heard">{_facts(path, facts)}{markup.waveform(audio.mono)}{player}</div>'
 
@@ -182,13 +185,10 @@ def look_at_voice(path: Path, studio: Studio) -> str:
 LOOKS = {"reference": look_at_photo, "driving": look_at_motion, "voice": look_at_voice}
 
 
-def _described(picture: str, path: Path, facts: str) -> str:
-    return f'<div class="look"><div class="picture">{picture}</div>{_facts(path, facts)}</div>'
+def _described(picture: np.ndarray, path: Path, facts: str) -> str:
+    image = f'<img class="picture" src="{markup.data_url(picture)}" alt="">'
+    return f'<div class="look">{image}{_facts(path, facts)}</div>'
 
 
 def _facts(path: Path, facts: str) -> str:
     return f'<p class="facts"><b>{escape(path.name)}</b><span>{escape(facts)}</span></p>'
-
-
-def _address(path: Path) -> str:
-    return f"gradio_api/file={quote(str(path))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apvgen.config import DetectorName, Options
-from apvgen.pipeline import Animator
+from apvgen.pipeline import Animator, OnProgress
 
 
 class Models:
@@ -17,3 +17,8 @@ class Models:
         animator = self._animators.setdefault(options.detector, Animator())
         animator.options = options
         return animator
+
+    def warm_up(self, _on_progress: OnProgress) -> None:
+        """Load the default models, so that the first analysis need not wait for them."""
+        animator = self.animator(Options())
+        _ = animator.detector, animator.voice_model

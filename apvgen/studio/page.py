@@ -88,7 +88,7 @@ def _wire_analysis(page: Page, studio: Studio) -> None:
     given = [*page.inputs.files, *page.settings.controls]
     started = line.starts[0].click(bound(studio, analysis.start), given, [page.running, line.status], **QUIET)
     _follow_analysis(started, page, studio)
-    line.stop.click(bound(studio, strip.stop), page.running, line.status, queue=False, **QUIET)
+    line.stop.click(bound(studio, strip.stop, line.work), page.running, line.status, queue=False, **QUIET)
 
 
 def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
@@ -105,7 +105,7 @@ def _wire_draft(page: Page, studio: Studio) -> None:
     for kind, button in zip(draft.LABELS, line.starts, strict=True):
         started = button.click(bound(studio, draft.start, kind), page.opened, line.status, **QUIET)
         _follow_draft(started, page, studio)
-    line.stop.click(bound(studio, strip.stop), page.opened, line.status, queue=False, **QUIET)
+    line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
 
 
 def _follow_draft(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
@@ -124,7 +124,8 @@ def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
 def reopen(studio: Studio, opened: str, running: str, view: str) -> tuple:
     """What a tab had open, from its folder: names, status, options and all that shows a project."""
     made, note = _recalled(studio, opened)
-    if running and studio.board.get(running) is None and studio.store.open(running) is None:
+    known = studio.board.get(strip.job_name("analysis", running))
+    if running and known is None and studio.store.open(running) is None:
         running, note = "", markup.say(INTERRUPTED, "bad")
     options = settings.restored(made.settings.options) if made else settings.untouched()
     return opened if made else "", running, note, *options, *shown(studio, made, view)
@@ -177,7 +178,11 @@ def serve(studio: Studio, host: str | None, port: int | None, share: bool) -> No
         max_file_size=studio.limits.file_bytes,
         allowed_paths=[str(studio.example)],
         prevent_thread_lock=True,
+        quiet=True,
     )
+    print(f"{TITLE} is open at {blocks.share_url or blocks.local_url} (Ctrl-C stops it); projects: {studio.store.root}")
+    if studio.warm_up is not None:
+        studio.board.start("warm-up", studio.warm_up)
     try:
         blocks.block_thread()
     finally:

@@ -9,7 +9,7 @@ import gradio as gr
 from apvgen.project import Project
 from apvgen.studio import markup
 from apvgen.studio.context import QUIET, Studio, bound
-from apvgen.studio.viewer import Viewer, fitted, open_viewer
+from apvgen.studio.viewer import Viewer, open_viewer
 
 ALL = "all"
 TITLES = {
@@ -18,6 +18,7 @@ TITLES = {
     "pose": "Pose frame",
     "overlay": "Pose on the photo",
 }
+CHOICES = [("All four", ALL), ("Motion", "driving"), ("Face", "voice"), ("Pose", "pose"), ("On the photo", "overlay")]
 EMPTY = "After the analysis, every frame can be looked at here."
 SMALL, LARGE = 400, 640
 """Longest side, px, of a picture among four and of one alone."""
@@ -36,8 +37,7 @@ class Panel:
 
 def build() -> Panel:
     """Lay the views out below their slider, which so keeps its place whatever is shown."""
-    choices = [("All four", ALL), *((title, view) for view, title in TITLES.items())]
-    view = gr.Radio(choices, value=ALL, show_label=False, container=False, elem_classes="views")
+    view = gr.Radio(CHOICES, value=ALL, show_label=False, container=False, elem_classes="views")
     frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
     pictures = gr.HTML(_empty(), elem_id="pictures")
     return Panel(view, frame, pictures)
@@ -77,7 +77,7 @@ def _drawn(viewer: Viewer, t: int, view: str) -> str:
     t = min(max(t, 0), len(viewer) - 1)
     views = TITLES if view == ALL else {view: TITLES[view]}
     side = SMALL if view == ALL else LARGE
-    figures = [markup.figure(fitted(viewer.picture(one, t), side), title) for one, title in views.items()]
+    figures = [markup.figure(viewer.picture(one, t, side), title) for one, title in views.items()]
     height, width = viewer.alignment.target.hw
     shape = "wide" if width > height else "tall"
     return f"""<p class="moment">{facts(viewer, t)}</p>

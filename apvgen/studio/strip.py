@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import gradio as gr
 
@@ -17,10 +18,14 @@ TICK = 0.2
 """Seconds between two looks at a job."""
 
 
+Work = Literal["analysis", "render"]
+
+
 @dataclass(frozen=True)
 class Strip:
-    """Buttons and the status line."""
+    """Buttons and the status line of one kind of work."""
 
+    work: Work
     starts: tuple[gr.Button, ...]
     stop: gr.Button
     status: gr.HTML
@@ -30,28 +35,33 @@ class Strip:
         return [self.status, self.stop, *self.starts]
 
 
-def build(*starts: gr.Button) -> Strip:
+def build(work: Work, *starts: gr.Button) -> Strip:
     """Lay out a row of buttons that are given unrendered, a stop and the status line below."""
     with gr.Row(elem_classes="actions"):
         for button in starts:
             button.render()
         stop = gr.Button("Stop", variant="stop", size="md", interactive=False)
-    return Strip(starts, stop, gr.HTML(elem_classes="status"))
+    return Strip(work, starts, stop, gr.HTML(elem_classes="status"))
+
+
+def job_name(work: Work, project: str) -> str:
+    """What the board calls that work on a project."""
+    return f"{work} of {project}"
 
 
 def following(studio: Studio, line: Strip) -> Callable[[str], AsyncIterator[tuple]]:
     """`follow` for one strip, as gradio calls it."""
 
-    async def call(name: str) -> AsyncIterator[tuple]:
-        async for values in follow(studio, len(line.starts), name):
+    async def call(project: str) -> AsyncIterator[tuple]:
+        async for values in follow(studio, line.work, len(line.starts), project):
             yield values
 
     return call
 
 
-async def follow(studio: Studio, starts: int, name: str) -> AsyncIterator[tuple]:
-    """Values for a strip's outputs while the job of that name runs, and once more when it has ended."""
-    job = studio.board.get(name)
+async def follow(studio: Studio, work: Work, starts: int, project: str) -> AsyncIterator[tuple]:
+    """Values for a strip's outputs while its work on a project lasts, and once more when it has ended."""
+    job = studio.board.get(job_name(work, project))
     if job is None:
         yield (gr.skip(),) * (2 + starts)
         return
@@ -61,9 +71,9 @@ async def follow(studio: Studio, starts: int, name: str) -> AsyncIterator[tuple]
     yield outcome(studio, job), *_buttons(starts, busy=False)
 
 
-def stop(studio: Studio, name: str) -> str:
-    """Stop the job of that name; the status line."""
-    job = studio.board.get(name)
+def stop(studio: Studio, work: Work, project: str) -> str:
+    """Stop that work on a project; the status line."""
+    job = studio.board.get(job_name(work, project))
     if job is None or job.ended:
         return markup.say("Nothing is running.")
     job.stop()

@@ -22,4 +22,4 @@ def theme() -> gr.Theme:
         spacing_size="md",
         font=FONT,
         font_mono=FONT_MONO,
-    )
+    ).set(body_text_color_subdued="*neutral_500", body_text_color_subdued_dark="*neutral_400")

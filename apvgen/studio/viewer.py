@@ -7,6 +7,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -101,19 +102,18 @@ class Viewer:
     def __len__(self) -> int:
         return len(self.analysis)
 
-    def picture(self, view: View, t: int) -> np.ndarray:
-        """RGB uint8 `[H, W, 3]` of output frame `t`, as `preview` shows it."""
-        style = self.made.settings.options.face_style
+    def picture(self, view: View, t: int, side: int) -> np.ndarray:
+        """Output frame `t` as `preview` shows it, RGB uint8 `[h, w, 3]`, no side above `side` px."""
         match view:
             case "driving":
-                frame = self._driving_frame(t)
-                return overlay(frame, draw_pose(self.analysis.driving, t, style, frame.shape[:2]))
+                drawing = self._drawn(self.analysis.driving, t, min(side, LARGEST_SIDE))
+                return overlay(self._driving_frame(t, drawing.shape[:2]), drawing)
             case "voice":
-                return draw_pose(self.voice, t, style)
+                return self._drawn(self.voice, t, side)
             case "pose":
-                return draw_pose(self.alignment.target, t, style)
+                return self._drawn(self.alignment.target, t, side)
             case "overlay":
-                return overlay(self.reference, draw_pose(self.alignment.target, t, style))
+                return overlay(fitted(self.reference, side), self._drawn(self.alignment.target, t, side))
 
     def found(self, t: int) -> dict[str, tuple[int, int]]:
         """How many points of each part the detector saw in frame `t`, and how many there are."""
@@ -126,10 +126,13 @@ class Viewer:
             "face": _count(driving.face, t),
         }
 
-    def _driving_frame(self, t: int) -> np.ndarray:
-        if self.shelf is not None:
-            return self.shelf.frame(int(self.analysis.driving_index[t]))
-        return np.zeros((*_within(self.analysis.driving.hw, LARGEST_SIDE), 3), np.uint8)
+    def _drawn(self, motion: Motion, t: int, side: int) -> np.ndarray:
+        return shrunk(draw_pose(motion, t, self.made.settings.options.face_style), side)
+
+    def _driving_frame(self, t: int, hw: HW) -> np.ndarray:
+        if self.shelf is None:
+            return np.zeros((*hw, 3), np.uint8)
+        return cv2.resize(self.shelf.frame(int(self.analysis.driving_index[t])), hw[::-1], interpolation=cv2.INTER_AREA)
 
 
 def open_viewer(folder: Path) -> Viewer:
@@ -166,6 +169,15 @@ def fitted(picture: np.ndarray, side: int) -> np.ndarray:
     """Shrink a picture so that no side is larger than `side`; smaller ones stay as they are."""
     hw = _within(picture.shape[:2], side)
     return picture if hw == picture.shape[:2] else cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
+
+
+def shrunk(drawing: np.ndarray, side: int) -> np.ndarray:
+    """Like `fitted`, for lines on black: thickened first, since thin ones would fade away."""
+    hw = _within(drawing.shape[:2], side)
+    if hw == drawing.shape[:2]:
+        return drawing
+    brush = np.ones((ceil(drawing.shape[0] / hw[0]),) * 2, np.uint8)
+    return cv2.resize(cv2.dilate(drawing, brush), hw[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def _within(hw: HW, side: int) -> HW:

@@ -47,7 +47,7 @@ def doing(progress: Progress) -> str:
     if progress.stopping:
         return "Stopping…"
     if progress.waiting:
-        return "Waiting for the work before this one to end…"
+        return "Waiting for other work to end…"
     if not progress.stage:
         return "Preparing…"
     words = STAGES.get(progress.stage, progress.stage)

@@ -1,0 +1,29 @@
+"""The options on the page: defaults, both ways between controls and `Options`, and what is out of range."""
+
+import gradio as gr
+import pytest
+
+from apvgen.config import Options
+from apvgen.errors import InputError
+from apvgen.studio import settings
+
+DEFAULTS = (
+    *("512 × 768 px, portrait (the paper's)", "25", "ping-pong", "stable", "driving"),
+    *(1.0, True, "auto", 0, 0),
+)
+
+
+def test_the_controls_start_at_the_products_defaults():
+    with gr.Blocks():
+        panel = settings.build()
+    assert settings.chosen(*(control.value for control in panel.controls)) == Options()
+
+
+def test_options_come_back_as_they_were_chosen():
+    values = (*("1024 × 576 px, landscape", "30", "hold", "paper", "voice"), *(0.0, False, "mediapipe", 1, 7))
+    assert settings.restored(settings.chosen(*values)) == values
+
+
+def test_an_impossible_option_is_one_sentence():
+    with pytest.raises(InputError, match="person counts from 0"):
+        settings.chosen(*DEFAULTS[:8], -1, 0)

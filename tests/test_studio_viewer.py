@@ -1,0 +1,55 @@
+"""Frames of a driving video at any place of a slider."""
+
+import numpy as np
+import pytest
+
+from apvgen.studio import viewer
+
+
+def test_thin_lines_survive_being_shrunk():
+    drawing = np.zeros((900, 600, 3), np.uint8)
+    drawing[:, 301] = 255
+    small = viewer.shrunk(drawing, 300)
+    assert small.shape == (300, 200, 3)
+    assert (small.max(1) == 255).all()
+
+
+class Numbered:
+    """A video of 40 frames, each as bright as twice its number."""
+
+    def __init__(self):
+        self.decoded = 0
+
+    def frames(self, start=0, stop=None):
+        for k in range(start, min(40, stop or 40)):
+            self.decoded += 1
+            yield np.full((8, 8, 3), 2 * k, np.uint8)
+
+
+ORDERS = (range(40), range(39, -1, -1), (39, 0, 20, 21, 5, 39, 38))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("held", [4, 2000])
+def test_frames_of_a_video_come_out_right_in_any_order(order, held, monkeypatch):
+    monkeypatch.setattr(viewer, "HELD_FRAMES", held)
+    shelf = viewer.Shelf(Numbered())
+    for k in order:
+        assert abs(int(shelf.frame(k)[4, 4, 0]) - 2 * k) <= 1
+
+
+def test_a_filled_shelf_decodes_nothing_more():
+    video = Numbered()
+    shelf = viewer.Shelf(video)
+    shelf.fill()
+    for k in ORDERS[2]:
+        shelf.frame(k)
+    assert video.decoded == 40
+
+
+def test_dragging_backward_decodes_a_frame_only_a_few_times():
+    video = Numbered()
+    shelf = viewer.Shelf(video)
+    for k in reversed(range(40)):
+        shelf.frame(k)
+    assert video.decoded <= 2 * 40
