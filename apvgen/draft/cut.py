@@ -91,9 +91,10 @@ def _cut_trunk(photo: Photo, bones: list[Bone], shares: np.ndarray, held: np.nda
     away = held.copy()
     for bone, share in zip(bones, shares, strict=True):
         away += share * (1 - _root_overlap(bone, hw, unit))
-    cover = owned(1 - away)
+    from_trunk = regions.distance_to_trunk(hw, photo.body)
+    cover = _connected(owned(1 - away), photo.mask, from_trunk == 0, 1)
     own = inner((cover > 0.9) & (held < 0.1) & (photo.mask >= SOLID), 1)
-    behind_arms = regions.closed(own, int(0.22 * unit)) & (regions.distance_to_trunk(hw, photo.body) < 0.1)
+    behind_arms = regions.closed(own, int(0.22 * unit)) & (from_trunk < 0.2)
     cover = np.maximum(cover, cv2.GaussianBlur(behind_arms.astype(np.float32), (0, 0), 2))
     rgb = spread_colour(photo.image, own.astype(np.float32))
     return continued(Sprite(np.dstack([rgb, to_byte(cover * photo.mask)]), (0, 0)), hw, sides=True)
@@ -122,9 +123,10 @@ def _limb_cover(photo: Photo, bones: list[Bone], shares: np.ndarray, index: int,
     if bone.is_root:
         trunk = 1 - shares.sum(0) - held
         neighbours.append((bone.start, trunk * (along < 0.3 * bone.half_width)))
-    cover = _main_piece(owned(shares[index]), photo.mask, bone, 0.02 * photo.unit)
-    hidden = 1 - smoothstep(regions.distance_to(hw, *bone.axis) / bone.half_width, 0.6, 0.9)
-    cover = np.maximum(cover, owned(held) * hidden)
+    middle = regions.distance_to(hw, *bone.axis) / bone.half_width
+    cover = _connected(owned(shares[index]), photo.mask, middle < 0.5, 0.02 * photo.unit)
+    around_hands = regions.closed(cover * photo.mask > 0.5, int(0.15 * photo.unit))
+    cover = np.maximum(cover, owned(held) * np.maximum(around_hands, 1 - smoothstep(middle, 0.6, 0.9)))
     for joint, share in neighbours:
         cover = np.maximum(cover, regions.disc(hw, joint, 1.1 * bone.half_width) * owned(share))
     if not bone.is_root:
@@ -140,14 +142,14 @@ def _crotch(bones: list[Bone], shares: np.ndarray, index: int, reach: float) -> 
     return smoothstep(wide, 0.1, 0.3) * owned(other[0]) if other else np.zeros_like(wide)
 
 
-def _main_piece(cover: np.ndarray, mask: np.ndarray, bone: Bone, width: float) -> np.ndarray:
-    """The cover about the limb's bone, without left-overs beside other parts' edges: loose ones and those thinner than
-    about twice `width` pixels. Where a hand hides all of the bone, the largest piece."""
+def _connected(cover: np.ndarray, mask: np.ndarray, anchor: np.ndarray, width: float) -> np.ndarray:
+    """The cover that hangs together with `anchor` (bool `[H, W]`), without left-overs beside other parts' edges: loose
+    pieces and those thinner than about twice `width` pixels. Where a hand hides all of `anchor`, the largest piece."""
     size = 2 * max(int(width), 1) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     core = cv2.morphologyEx((cover * mask > 0.5).astype(np.uint8), cv2.MORPH_OPEN, kernel)
     _, pieces, sizes, _ = cv2.connectedComponentsWithStats(core)
-    about = pieces[regions.distance_to(mask.shape, *bone.axis) < 0.5 * bone.half_width]
+    about = pieces[anchor]
     largest = 1 + np.argsort(sizes[1:, cv2.CC_STAT_AREA])[-1:]
     core = np.isin(pieces, about[about > 0] if about.any() else largest)
-    return cover * cv2.dilate(core.astype(np.uint8), np.ones((5, 5)))
+    return cover * cv2.dilate(core.astype(np.uint8), np.ones((7, 7)))

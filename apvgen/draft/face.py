@@ -112,7 +112,7 @@ class FaceSheet:
 def rasterise(
     placed: np.ndarray, source: np.ndarray, triangles: np.ndarray, layer: np.ndarray, hw: HW
 ) -> FacePatch | None:
-    """Piecewise affine backward map of a triangle mesh; triangles that turn their back are left out.
+    """Piecewise affine backward map of a triangle mesh; triangles that turn their back lie under all others.
 
     placed, source: `[V, 2]` output and photo pixels of the vertices. triangles: `[N, 3]`; layer: `[N]`, higher ones
     lie on top.
@@ -122,7 +122,8 @@ def rasterise(
     if (low >= high).any():
         return None
     area, source_area = (_signed_areas(points[triangles]) for points in (placed, source))
-    drawn = np.flatnonzero((area * source_area > 0) & (abs(area) > 1e-3))
+    drawn = np.flatnonzero(abs(area) > 1e-3)
+    layer = np.where(area * source_area > 0, layer, -1)
     # A drawn outline is a pixel wide. Large triangles may cover that much of small ones, whose maps go wild outside.
     triangles = triangles[drawn[np.lexsort((abs(area[drawn]), layer[drawn]))]]
     at, back = placed[triangles] - low, source[triangles]

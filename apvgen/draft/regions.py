@@ -174,7 +174,7 @@ def shares(image: np.ndarray, mask: np.ndarray, body: np.ndarray, bones: list[Bo
     markers[mask < 0.05] = 3
     cv2.watershed(cv2.GaussianBlur(image, (0, 0), 1.0), markers)
     limb = np.where(np.isin(markers, (1, 2)), markers == 1, nearer > 0)
-    limb = cv2.GaussianBlur(limb.astype(np.float32), (0, 0), max(0.01 * body_unit(body), 0.5))
+    limb = cv2.GaussianBlur(limb.astype(np.float32), (0, 0), max(0.018 * body_unit(body), 0.5))
     owner = np.argmin(costs, 0)
     for k, bone in enumerate(bones):
         lower = [n for n, other in enumerate(bones) if other.joints[0] == bone.joints[1]]

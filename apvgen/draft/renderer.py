@@ -22,6 +22,8 @@ from apvgen.keypoints.mesh import face_triangles
 from apvgen.types import HW, Motion, Reference
 
 CHIN = 152
+CERTAIN = 0.5
+"""Least score of a joint in the photo: what the detector only guesses is not there to be cut out."""
 BODY_SCALE = (0.5, 2.0)
 """Bounds on the width of limbs against the photo."""
 ROOT_REACH = 0.25
@@ -55,7 +57,7 @@ class DraftRenderer:
         self.hw: HW = reference.hw
         motion = reference.motion
         hand_points = skeleton.points_at(motion.hands, 0)
-        body = skeleton.with_wrists(skeleton.points_at(motion.body, 0), hand_points)
+        body = skeleton.with_wrists(skeleton.points_at(motion.body, 0, CERTAIN), hand_points)
         mesh = skeleton.points_at(motion.face, 0)[:468]
         mask = reference.mask if reference.mask is not None else person_mask(reference.image, body)
         self._photo = Photo(reference.image, mask, body, hand_points, mesh)

@@ -27,10 +27,11 @@ STRETCH = (0.4, 2.5)
 """Bounds on how far a part is squeezed or stretched: a shoulder line seen from the side must not flatten the trunk."""
 
 
-def points_at(track: Track, t: int) -> np.ndarray:
-    """The points of frame `t`, float64 `[*layout.shape, 2]`, NaN where missed."""
+def points_at(track: Track, t: int, least_score: float = 0.0) -> np.ndarray:
+    """The points of frame `t`, float64 `[*layout.shape, 2]`, NaN where missed or of less than `least_score`."""
     frame = track.take(slice(t, t + 1))
-    return np.where(frame.seen[0, ..., None], frame.xy[0], np.nan).astype(float)
+    known = frame.seen[0] & (frame.score[0] >= least_score)
+    return np.where(known[..., None], frame.xy[0], np.nan).astype(float)
 
 
 def body_at(track: Track, t: int) -> np.ndarray:

@@ -100,6 +100,14 @@ def continued(sprite: Sprite, hw: HW, sides: bool) -> Sprite:
     down = min(int(BEYOND[0] * hw[0]), height - 1) if at_bottom else 0
     side = min(int(BEYOND[1] * hw[1]), width - 1) if sides else 0
     rgba = cv2.copyMakeBorder(sprite.rgba, 0, down, side, side, cv2.BORDER_REFLECT_101)
+    # Only what the edge cuts goes on; the mirror image of the rest would float beside the picture.
+    cut_at = rgba[..., 3].astype(np.uint16)
+    for beyond, edge in (
+        (np.s_[height:, :], cut_at[height - 1, :]),
+        (np.s_[:, :side], cut_at[:, side, None]),
+        (np.s_[:, side + width :], cut_at[:, side + width - 1, None]),
+    ):
+        rgba[..., 3][beyond] = cut_at[beyond] * edge // 255
     return Sprite(rgba, (sprite.corner[0] - side, sprite.corner[1]))
 
 

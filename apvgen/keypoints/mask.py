@@ -11,7 +11,7 @@ EDGE_RADIUS = 16
 EDGE_EPSILON = 2.5**2
 """Guided filter: the network works at 256 x 256, so its edges lie within about this many pixels of the true ones."""
 
-DOUBTFUL = 0.15
+DOUBTFUL = 0.3
 """A gap in the person with a higher mean than this is something held or worn that the network is unsure of."""
 
 
@@ -23,7 +23,7 @@ def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.nd
     """
     height, width = image.shape[:2]
     radius = max(round(EDGE_RADIUS * max(height, width) / 768), 2)
-    raw = _segment(image)
+    raw = _raw_mask(image)
     refined = (cv2.ximgproc.guidedFilter(image, raw, radius, EDGE_EPSILON) - 0.25) / 0.6
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (radius + 1, radius + 1))
     person = _without_doubtful_holes(raw).astype(np.float32)
@@ -50,6 +50,16 @@ def _without_doubtful_holes(raw: np.ndarray) -> np.ndarray:
     _, gaps = cv2.connectedComponents((raw <= 0.5).astype(np.uint8))
     doubt = np.bincount(gaps.ravel(), raw.ravel()) / np.bincount(gaps.ravel())
     return (gaps == 0) | (doubt > DOUBTFUL)[gaps]
+
+
+def _raw_mask(image: np.ndarray) -> np.ndarray:
+    """The network's mask of the picture and of its mirror image; of a tall picture's upper square as well, where it
+    sees hair and hats larger. float32 `[H, W]` in [0, 1]."""
+    height, width = image.shape[:2]
+    raw = (_segment(image) + _segment(image[:, ::-1])[:, ::-1]) / 2
+    if height > 1.2 * width:
+        raw[:width] = np.maximum(raw[:width], _segment(image[:width]))
+    return raw
 
 
 def _segment(image: np.ndarray) -> np.ndarray:
