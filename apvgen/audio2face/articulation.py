@@ -16,7 +16,7 @@ FRAME_RATE = 50
 
 _SHAPE_BLUR, _LEAST_BLUR = 0.4, 0.012
 """Standard deviation of the low-pass before sampling, in frame periods, and its least in seconds: as exposure blurs."""
-_CONTACT_RANGE = (0.25, 0.55)
+_CONTACT_RANGE = (0.15, 0.45)
 """The network's contact is a probability: below the first number lips count as apart, above the second as touching."""
 _PARTING_EXPONENT = 1.4
 """Soft lips part late and then fast: the gap grows faster than the opening of jaw and lips that makes it."""
