@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from apvgen.studio.context import Studio
 
 EXAMPLE = Path(__file__).resolve().parent / "assets" / "example"
 
@@ -17,7 +23,7 @@ def default_projects() -> Path:
     return user_data_path("apvgen", appauthor=False) / "projects"
 
 
-def studio(projects: Path):  # typed by its import, which is heavy
+def studio(projects: Path) -> Studio:
     """The studio whose projects lie in `projects`."""
     from apvgen.studio.context import Studio
     from apvgen.studio.models import Models
@@ -27,7 +33,7 @@ def studio(projects: Path):  # typed by its import, which is heavy
     return Studio(Store(projects.resolve()), models.animator, EXAMPLE, warm_up=models.warm_up)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Blocks:
     """`app.demo` is the page, built when it is asked for."""
     if name != "demo":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,16 +21,13 @@ from apvgen.pipeline import Rendered
 from apvgen.pose import draw_pose
 from apvgen.preview import overlay
 from apvgen.studio import analysis as analysis_panel
-from apvgen.studio import draft, inputs, page, scrub, strip, viewer, words
+from apvgen.studio import draft, inputs, page, scrub, settings, strip, viewer, words
 from apvgen.studio.context import Studio, bound
 from apvgen.studio.store import Store
 from apvgen.tracks import save_motion
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULTS = (
-    *("512 × 768 px, portrait (the paper's)", "25", "ping-pong", "stable", "driving"),
-    *(1.0, True, "auto", 0, 0),
-)
+DEFAULTS = settings.restored(Options())
 REPORT = {
     "frames": 12,
     "seconds": 0.48,
@@ -167,7 +164,13 @@ def test_a_path_from_the_browser_is_an_upload_or_the_example_or_refused(studio, 
         with pytest.raises(InputError, match="not uploaded here"):
             studio.trusted(path)
     assert studio.trusted(files[0]) == Path(files[0]).resolve()
+    (studio.example / "photo.jpg").touch()
     assert studio.trusted(str(studio.example / "photo.jpg"))
+
+
+def test_an_upload_that_was_cleaned_up_is_said_to_be_gone(studio, files):
+    Path(files[2]).unlink()
+    assert "The upload voice.wav is gone" in analysis_panel.start(studio, *files, *DEFAULTS)[1]
 
 
 def test_every_input_is_described_when_it_is_chosen(studio, files):

@@ -61,7 +61,10 @@ def test_time_left_is_the_pace_so_far_times_what_remains(monkeypatch):
     monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
     job = jobs.Job()
     job._take("detect", 0, 50)
-    now[0] += 4
+    now[0] += 1
+    job._take("detect", 1, 50)
+    assert job.progress.seconds_left is None
+    now[0] += 3
     job._take("detect", 20, 50)
     assert job.progress.seconds_left == pytest.approx(6)
     job._take("voice", 0, 50)

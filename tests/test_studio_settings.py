@@ -7,10 +7,7 @@ from apvgen.config import Options
 from apvgen.errors import InputError
 from apvgen.studio import settings
 
-DEFAULTS = (
-    *("512 × 768 px, portrait (the paper's)", "25", "ping-pong", "stable", "driving"),
-    *(1.0, True, "auto", 0, 0),
-)
+DEFAULTS = settings.restored(Options())
 
 
 def test_the_controls_start_at_the_products_defaults():
@@ -27,3 +24,7 @@ def test_options_come_back_as_they_were_chosen():
 def test_an_impossible_option_is_one_sentence():
     with pytest.raises(InputError, match="person counts from 0"):
         settings.chosen(*DEFAULTS[:8], -1, 0)
+
+
+def test_an_emptied_number_is_nought():
+    assert settings.chosen(*DEFAULTS[:8], None, None) == Options()

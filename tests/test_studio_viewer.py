@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apvgen.errors import MediaError
 from apvgen.studio import viewer
 
 
@@ -53,3 +54,20 @@ def test_dragging_backward_decodes_a_frame_only_a_few_times():
     for k in reversed(range(40)):
         shelf.frame(k)
     assert video.decoded <= 2 * 40
+
+
+def test_a_damaged_place_is_told_each_time_and_spoils_no_other():
+    class Damaged(Numbered):
+        def frames(self, start=0, stop=None):
+            for k, picture in enumerate(super().frames(start, stop), start):
+                if k == 20:
+                    raise MediaError("damaged at 0.8 s")
+                yield picture
+
+    shelf = viewer.Shelf(Damaged())
+    for k in (20, 21, 20):
+        with pytest.raises(MediaError):
+            shelf.frame(k)
+    assert shelf.frame(5)[4, 4, 0] == 10
+    shelf.fill()
+    assert shelf.frame(19)[4, 4, 0] == 38

@@ -59,8 +59,8 @@ def shown(made: Project | None) -> str:
     if made is None:
         return '<p class="subdued">What is found in the three files will be listed here.</p>'
     lines = [(what, much, _tone(share)) for what, much, share in words.findings(made.settings.report)]
-    with_ = made.settings.made_with
-    lines.append(("Made with", f"{with_['detector']}, voice model {with_['voice_model']}", "quiet"))
+    models = made.settings.made_with
+    lines.append(("Made with", f"{models['detector']}, voice model {models['voice_model']}", "quiet"))
     return markup.findings(lines)
 
 

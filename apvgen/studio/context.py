@@ -54,6 +54,8 @@ class Studio:
         place = Path(path).resolve()
         if not any(place.is_relative_to(root.resolve()) for root in (self.uploads, self.example)):
             raise InputError("That file was not uploaded here; choose it again.")
+        if not place.is_file():
+            raise InputError(f"The upload {place.name} is gone, as uploads are kept for a day; choose it again.")
         return place
 
     def lend(self, path: Path, name: str, sha256: str) -> Path:

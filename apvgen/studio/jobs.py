@@ -12,6 +12,9 @@ from apvgen.errors import Cancelled
 
 OnProgress = Callable[[str, int, int], None]
 
+_SETTLED = 2.0
+"""Seconds of a stage after which its pace tells how long the rest will take."""
+
 _KEPT = 200
 """Ended jobs that are remembered, so that a page which comes back still learns how its work ended."""
 
@@ -46,7 +49,7 @@ class Job:
     def progress(self) -> Progress:
         stage, done, total = self._report
         spent = time.monotonic() - self._stage_began
-        left = spent / done * (total - done) if done else None
+        left = spent / done * (total - done) if done and spent > _SETTLED else None
         return Progress(not self._begun, self._stop.is_set(), stage, done, total, left)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import gradio as gr
@@ -184,6 +186,10 @@ def serve(studio: Studio, host: str | None, port: int | None, share: bool) -> No
     if studio.warm_up is not None:
         studio.board.start("warm-up", studio.warm_up)
     try:
-        blocks.block_thread()
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(1)
     finally:
+        print("\nStopping; open pages may hold this up for 5 seconds.")
         studio.board.close()
+        blocks.close(verbose=False)

@@ -88,9 +88,9 @@ def chosen(*values: object) -> Options:
         return Options(
             fps=Fraction(fps),
             hw=SIZES[size],
-            seed=int(seed),
+            seed=int(seed or 0),
             detector=detector,
-            person=int(person),
+            person=int(person or 0),
             length=length,
             align=AlignOptions(mode, rotation, float(smoothing), fit_body=bool(fit_body)),
         )

@@ -35,6 +35,8 @@ LOOK_BACK = 8
 """Frames decoded before the wanted one: a video can only be decoded forward, and the slider may be moving backward."""
 LOOK_AHEAD = 24
 """Frames that are decoded on the way rather than seeking again."""
+ENDED = -LOOK_AHEAD
+"""Where a stream that failed stands: no frame lies ahead of it, so the next one wanted begins another."""
 
 
 class Shelf:
@@ -52,13 +54,11 @@ class Shelf:
 
     def frame(self, k: int) -> np.ndarray:
         """Frame `k` of the resampled video, RGB uint8 `[h, w, 3]`, no side above `LARGEST_SIDE`. Raises MediaError."""
-        held = self._held.get(k)
-        if held is None:
+        encoded = self._held.get(k)
+        if encoded is None:
             with self._seeking:
-                held = self._held.get(k)
-                if held is None:
-                    held = self._seek(k)
-        return cv2.imdecode(held, cv2.IMREAD_COLOR)[..., ::-1]
+                encoded = self._seek(k)
+        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
 
     def fill(self) -> None:
         """Decode everything that may be held. Damage ends it silently: it is told to whoever asks for that frame."""
@@ -70,10 +70,11 @@ class Shelf:
         if not self._next <= k < self._next + LOOK_AHEAD:
             self._next = max(0, k - LOOK_BACK)
             self._stream = self._video.frames(self._next)
-        while self._next <= k:
-            held = self._hold(self._next, next(self._stream))
-            self._next += 1
-        return held
+        missing, self._next = range(self._next, k + 1), ENDED
+        for at in missing:
+            encoded = self._hold(at, next(self._stream))
+        self._next = k + 1
+        return encoded
 
     def _hold(self, k: int, picture: np.ndarray) -> np.ndarray:
         small = fitted(picture, LARGEST_SIDE)
