@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from apvgen.draft import DraftRenderer, geometry, hands, skeleton
-from apvgen.draft.face import EYES, INNER_LIPS, OVAL
+from apvgen.draft.face import EYES, INNER_LIPS, OVAL, FaceSheet
 from apvgen.draft.fill import fill_background, spread_colour
 from apvgen.keypoints.mask import only_person
 from apvgen.keypoints.mesh import face_triangles
@@ -264,6 +264,19 @@ class TestFace:
             assert shown == [True, False]
             assert is_colour(asleep[y - 1, x], SKIN, 50)
 
+    def test_eyeballs_stay_while_lids_close_and_stretch_where_they_open_wide(self, mesh):
+        large = 5 * mesh
+        sheet = FaceSheet(large, face_triangles())
+        for upper, lower in EYES:
+            top, bottom = large[upper[4]], large[lower[4]]
+            for share, wanted in ((0.5, lambda p: p), (-0.5, lambda p, b=bottom: b + (p - b) / 1.5)):
+                target = large.copy()
+                target[list(upper)] += share * (large[list(lower)] - large[list(upper)])
+                patch = sheet.patch(target, geometry.IDENTITY, lambda xy: xy, (2000, 1300))
+                place = (bottom + 0.35 * (target[upper[4]] - bottom)).round().astype(int)
+                source = patch.source[place[1] - patch.window[0].start, place[0] - patch.window[1].start]
+                assert np.abs(source - wanted(place)).max() < 0.1 * np.linalg.norm(top - bottom)
+
     def test_triangles_close_the_sheet_but_for_eyes_and_mouth(self):
         triangles = face_triangles()
         edges = {frozenset(edge) for t in triangles for edge in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0]))}
@@ -309,12 +322,13 @@ class TestMissingPoints:
         assert is_colour(at(draft, JOINTS[0] + [12, 4]), SKIN)
         assert is_colour(at(draft, (140, 30)), HAIR)
 
-    def test_what_the_photo_lacks_stays_out(self, reference, mesh):
-        body = JOINTS.astype(float)
-        body[[R_WRIST, R_KNEE, 10]] = np.nan
-        renderer = DraftRenderer(replace(reference, motion=motion_of(body[None], mesh[None])))
+    @pytest.mark.parametrize("score", [0, 0.3])
+    def test_what_the_photo_lacks_or_only_suggests_stays_out(self, reference, score):
+        body, scores = reference.motion.body, np.ones((1, 18), np.float32)
+        scores[0, [R_WRIST, R_KNEE]] = score
+        renderer = DraftRenderer(replace(reference, motion=replace(reference.motion, body=replace(body, score=scores))))
         target = turned(JOINTS, R_ELBOW, (R_WRIST,), 90)
-        draft = renderer.render(motion_of(target[None], mesh[None]), 0)
+        draft = renderer.render(motion_of(target[None]), 0)
         assert not is_colour(at(draft, between(target, R_ELBOW, R_WRIST, 0.8)), LIMBS[R_ELBOW, R_WRIST][0])
 
     @pytest.mark.parametrize("known", [(), (0,), (1,), (0, 14, 15), (2, 5), (2, 5, 8, 11)])
