@@ -16,6 +16,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets" / "voice"
 _CHUNK = 1024
 _TAIL = 50
 """Log-mel frames of silence after the sound, in which the mouth comes to rest."""
+_QUIET_PERCENTILE = 5
 _QUIET, _SHORTEST_PAUSE = -1.3, 0.15
 """A pause: the loudest band stays this far (in units of 20 dB) below the speech for so many seconds."""
 
@@ -42,6 +43,7 @@ class BuiltinVoice:
         reach = self._network.reach
         around = (2 * reach, 2 * reach + len(mel) % 2)
         padded = np.pad(mel, (around, (0, 0)), constant_values=features.SILENCE)
+        padded[: around[0]] = padded[len(padded) - around[1] :] = room_tone(mel)
         parts = []
         with torch.inference_mode():
             for start in range(0, (len(mel) + 1) // 2, _CHUNK):
@@ -56,9 +58,10 @@ class BuiltinVoice:
         sound that cannot be used, NoPersonError for a mesh with gaps.
         """
         rig = FaceRig.of(face, self._fields)
-        mel = np.pad(features.log_mel(audio), ((0, _TAIL), (0, 0)), constant_values=features.SILENCE)
+        heard = features.log_mel(audio)
+        mel = np.concatenate([heard, np.tile(room_tone(heard), (_TAIL, 1))])
         times = np.arange(frames) / float(fps)
-        mouth = at_frames(self.mouth(mel), fps, frames)
+        mouth = at_frames(came_to_rest(self.mouth(mel)), fps, frames)
         blink_rng, brow_rng = np.random.default_rng(seed).spawn(2)
         closure = expression.blinks(times, pause_starts(mel), blink_rng)
         brows = _sampled(expression.brows(mel.mean(1), features.SAMPLE_RATE // features.HOP, brow_rng), times)
@@ -69,6 +72,17 @@ class BuiltinVoice:
             vertices[part] = rig.raise_brows(rig.close_lids(talking, closure[part]), brows[part])
         rotation = np.tile(np.eye(3, dtype=np.float32), (frames, 1, 1))
         return VoiceFace(vertices, rotation, rig.gap(vertices).astype(np.float32), fps)
+
+
+def room_tone(mel: np.ndarray) -> np.ndarray:
+    """float32 `[BANDS]`: what is left of log-mel `[T, BANDS]` in its quietest moments, as if it went on before and after."""
+    return np.percentile(mel, _QUIET_PERCENTILE, axis=0).astype(np.float32)
+
+
+def came_to_rest(mouth: np.ndarray) -> np.ndarray:
+    """The mouth `[N, channels]` faded to rest over its last _TAIL log-mel frames."""
+    fade = np.minimum(1, np.arange(len(mouth))[::-1] / (_TAIL / 2))
+    return mouth * fade[:, None].astype(np.float32)
 
 
 def pause_starts(mel: np.ndarray) -> np.ndarray:
