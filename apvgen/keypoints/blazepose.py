@@ -24,11 +24,17 @@ from apvgen.types import HW, Motion
 _WRISTS = (7, 4)
 """OpenPose-18 joints, left first as hands are."""
 
+_HEAD_JOINTS, _HEAD_IN_MESH = (0, 14, 15, 16, 17), (1, 468, 473, 234, 454)
+"""OpenPose-18's nose, right eye, left eye, right ear, left ear, and where the face mesh has them."""
+
 _HEAD = slice(11)
 """BlazePose's first points: nose, eyes, ears, mouth."""
 
-_JITTER_SECONDS = 1 / 30
-"""Standard deviation of the smoothing of body joints. BlazePose needs some; its own filter lags behind fast arms."""
+_JITTER = 0.012
+"""BlazePose's noise from frame to frame, in radii of the person's circle."""
+
+_NARROW_SECONDS, _WIDE_SECONDS = 0.027, 0.133
+"""Standard deviations of the smoothing of a moving and of a resting joint."""
 
 
 def motion_of(figures: Sequence[Figure | None], hw: HW, fps: Fraction, cuts: Iterable[int] = ()) -> Motion:
@@ -39,12 +45,14 @@ def motion_of(figures: Sequence[Figure | None], hw: HW, fps: Fraction, cuts: Ite
     """
     body = stack(figures, lambda figure: figure.body, (33, 3))
     hands, hand_score = clean_hands(figures, hw)
-    xy = smooth_shots(body[..., :2], fps, cuts)
+    radii = [figure.circle.radius for figure in figures if figure is not None]
+    xy = steady(body[..., :2], _JITTER * float(np.median(radii or [0])), fps, cuts)
     xy, score = openpose18(xy, np.nan_to_num(body[..., 2]), BODY18_FROM_BLAZEPOSE)
-    # The hand network sees the wrist at several times the resolution of the body network, and without its jitter.
-    xy[:, _WRISTS] = np.where(hand_score[..., None] > 0, hands[:, :, 0], xy[:, _WRISTS])
-    score[:, _WRISTS] = np.maximum(score[:, _WRISTS], hand_score)
     face, face_score = clean_faces(figures, hw)
+    # The networks for hands and faces see these joints at several times the body network's resolution.
+    xy[:, _WRISTS] = np.where(hand_score[..., None] > 0, hands[:, :, 0], xy[:, _WRISTS])
+    xy[:, _HEAD_JOINTS] = np.where(face_score[:, None, None] > 0, face[:, _HEAD_IN_MESH, :2], xy[:, _HEAD_JOINTS])
+    score[:, _WRISTS] = np.maximum(score[:, _WRISTS], hand_score)
     return Motion(
         seen_track(BODY18, xy, score, hw, fps),
         seen_track(HANDS, hands, np.broadcast_to(hand_score[..., None], hands.shape[:-1]), hw, fps),
@@ -72,7 +80,20 @@ def clean_faces(figures: Sequence[Figure | None], hw: HW) -> tuple[np.ndarray, n
     return face, np.where(mostly_inside(face, hw) & face_fits(face, head), score, 0)
 
 
-def smooth_shots(xy: np.ndarray, fps: Fraction, cuts: Iterable[int]) -> np.ndarray:
-    """Take the jitter out of `[T, N, 2]`, without lag and never across a cut; NaN frames stay NaN."""
-    shots = np.split(xy.reshape(len(xy), -1), sorted(cuts))
-    return np.concatenate([smooth(shot, float(fps) * _JITTER_SECONDS) for shot in shots]).reshape(xy.shape)
+def steady(xy: np.ndarray, noise: float, fps: Fraction, cuts: Iterable[int]) -> np.ndarray:
+    """Take noise of a size in pixels out of `[T, N, 2]`, without lag and never across a cut; NaN frames stay NaN.
+
+    What a narrow average has beyond a wide one is motion where it is larger than the noise, and is kept as in a Wiener
+    filter: by the share d^2 / (d^2 + noise^2).
+    """
+    shots = np.split(xy.astype(float), sorted(set(cuts) - {0}))
+    return np.concatenate([_steady_shot(shot, max(noise, 1e-6), float(fps)) for shot in shots])
+
+
+def _steady_shot(xy: np.ndarray, noise: float, fps: float) -> np.ndarray:
+    narrow, wide = (
+        smooth(xy.reshape(len(xy), -1), seconds * fps).reshape(xy.shape) for seconds in (_NARROW_SECONDS, _WIDE_SECONDS)
+    )
+    motion = narrow - wide
+    power = (motion**2).sum(-1, keepdims=True)
+    return wide + motion * power / (power + noise**2)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,6 +65,19 @@ node {
 }
 """
 
+_HAND = """
+input_stream: "image"
+input_stream: "place"
+node { calculator: "ImagePropertiesCalculator" input_stream: "IMAGE_CPU:image" output_stream: "SIZE:size" }
+node {
+  calculator: "HandLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:place"
+  output_stream: "LANDMARKS:hand"
+  output_stream: "HANDEDNESS:handedness"
+}
+"""
+
 _FACE = """
 input_stream: "image"
 input_stream: "head"
@@ -81,6 +94,7 @@ node {
 
 # Names that MediaPipe gives to streams inside the parts above: the path of calculators, in lower case.
 _HANDS = "handlandmarksleftandrightcpu__handlandmarksfromposecpu_{}__handlandmarkcpu__"
+_PRESENCE = "handlandmarkcpu__hand_presence_score"
 _HAND_PRESENCE = tuple(_HANDS.format(side) + "hand_presence_score" for side in (1, 2))
 _HANDEDNESS = tuple(_HANDS.format(side) + "handedness" for side in (1, 2))
 _FACE_PRESENCE = "facelandmarksfromposecpu__facelandmarkcpu__face_presence_score"
@@ -130,6 +144,12 @@ class Figure:
     face: np.ndarray
     face_score: float
     circle: Circle
+
+    def with_hand(self, side: int, hand: np.ndarray, score: float, left: float) -> Figure:
+        """The same with another left (0) or right (1) hand."""
+        hands, scores, sides = self.hands.copy(), self.hand_scores.copy(), self.left_handed.copy()
+        hands[side], scores[side], sides[side] = hand, score, left
+        return replace(self, hands=hands, hand_scores=scores, left_handed=sides)
 
 
 class PeopleGraph:
@@ -183,6 +203,23 @@ class FigureGraph:
     def forget(self) -> None:
         """Make the next picture independent of all before, as a fresh graph would: a black one shows nobody."""
         self(_BLANK, _CENTRE)
+
+
+class HandGraph:
+    """The hand at a given place."""
+
+    def __init__(self) -> None:
+        blank = {"image": _BLANK, "place": _rect(_CENTRE, _BLANK.shape[:2])}
+        self._graph = _load(_HAND, ["hand", "handedness", _PRESENCE], {}, blank)
+
+    def __call__(self, image: np.ndarray, place: Circle) -> tuple[np.ndarray, float, float]:
+        """(float64 `[21, 2]` pixels, NaN where there is no hand; score; probability that it is a left hand).
+
+        image: RGB uint8 `[H, W, 3]`. place: a circle around the hand, through the side of the fingertips.
+        """
+        found = self._graph.process({"image": np.ascontiguousarray(image), "place": _rect(place, image.shape[:2])})
+        points = _points(found.hand, 21)[:, :2] * np.array(image.shape[1::-1])
+        return points, float(getattr(found, _PRESENCE) or 0.0), _left_probability(found.handedness)
 
 
 class FaceGraph:
