@@ -225,6 +225,55 @@ class TestAlgebra:
             assert is_colour(at(draft, between(JOINTS, R_ELBOW, R_WRIST, share)), LIMBS[R_SHOULDER, R_ELBOW][0])
 
 
+def stretched_hand(wrist: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """`[21, 2]` points of an open hand of about 30 pixels at `wrist`, pointing along a unit vector."""
+    across = np.array([-along[1], along[0]])
+    points = [wrist]
+    for finger in range(5):
+        side = (finger - 2) * 4 * across
+        points += [wrist + side + reach * along for reach in (11, 17, 22, 27)]
+    return np.array(points)
+
+
+@pytest.fixture(scope="module")
+def holder(reference) -> tuple[DraftRenderer, np.ndarray]:
+    """The stick person with a hand at the end of the right forearm, and the hand's direction."""
+    along = (JOINTS[R_WRIST] - JOINTS[R_ELBOW]).astype(float)
+    along /= np.linalg.norm(along)
+    palms = np.full((1, 2, 21, 2), np.nan)
+    palms[0, 1] = stretched_hand(JOINTS[R_WRIST].astype(float), along)
+    image, mask = reference.image.copy(), reference.mask.copy()
+    for on, colour in ((image, (250, 190, 190)), (mask, 1)):
+        cv2.fillConvexPoly(on, cv2.convexHull(palms[0, 1].round().astype(np.int32)), colour)
+    return DraftRenderer(Reference(image, motion_of(JOINTS[None], palms=palms), mask)), along
+
+
+class TestHands:
+    def test_hand_points_turn_the_hand(self, holder):
+        renderer, along = holder
+        wrist, outwards = JOINTS[R_WRIST].astype(float), np.array([-along[1], along[0]])
+        palms = np.full((1, 2, 21, 2), np.nan)
+        palms[0, 1] = stretched_hand(wrist, outwards)
+        draft = renderer.render(motion_of(JOINTS[None], palms=palms), 0)
+        assert is_colour(at(draft, wrist + 20 * outwards), (250, 190, 190))
+        assert is_colour(at(draft, wrist + 24 * along), GREY)
+
+    def test_unseen_hand_follows_its_forearm(self, holder):
+        renderer, _ = holder
+        body = turned(JOINTS, R_ELBOW, (R_WRIST,), -60)
+        along = (body[R_WRIST] - body[R_ELBOW]) / np.linalg.norm(body[R_WRIST] - body[R_ELBOW])
+        draft = renderer.render(motion_of(body[None]), 0)
+        assert is_colour(at(draft, body[R_WRIST] + 20 * along), (250, 190, 190))
+
+    @pytest.mark.parametrize(("gap", "bridged"), [(3, True), (8, False)])
+    def test_only_short_gaps_are_bridged(self, gap, bridged):
+        palms = np.full((gap + 2, 2, 21, 2), np.nan)
+        palms[0, 0], palms[-1, 0] = 0, gap + 1
+        points = skeleton.hands_at(motion_of(np.full((gap + 2, 18, 2), np.nan), palms=palms).hands, 2)
+        assert np.isnan(points[1]).all()
+        np.testing.assert_allclose(points[0], 2 if bridged else np.nan)
+
+
 class TestFace:
     def mouth(self, renderer, mesh, gap: float) -> np.ndarray:
         return renderer.render(motion_of(JOINTS[None], with_mouth(mesh, gap)[None]), 0)
@@ -269,11 +318,11 @@ class TestFace:
         sheet = FaceSheet(large, face_triangles())
         for upper, lower in EYES:
             top, bottom = large[upper[4]], large[lower[4]]
-            for share, wanted in ((0.5, lambda p: p), (-0.5, lambda p, b=bottom: b + (p - b) / 1.5)):
+            for share, wanted in ((0.25, lambda p: p), (-0.5, lambda p, b=bottom: b + (p - b) / 1.5)):
                 target = large.copy()
                 target[list(upper)] += share * (large[list(lower)] - large[list(upper)])
                 patch = sheet.patch(target, geometry.IDENTITY, lambda xy: xy, (2000, 1300))
-                place = (bottom + 0.35 * (target[upper[4]] - bottom)).round().astype(int)
+                place = (bottom + 0.8 * (target[upper[4]] - bottom)).round().astype(int)
                 source = patch.source[place[1] - patch.window[0].start, place[0] - patch.window[1].start]
                 assert np.abs(source - wanted(place)).max() < 0.1 * np.linalg.norm(top - bottom)
 

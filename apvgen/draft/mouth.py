@@ -53,7 +53,7 @@ class MouthInside:
         target: `[468, 2]` output pixels; head: map of the head, photo -> output.
         """
         upper, lower = target[list(INNER_LIPS[0])], target[list(INNER_LIPS[1])]
-        wide = np.linalg.norm(upper[-1] - upper[0])
+        wide = max(np.linalg.norm(upper[-1] - upper[0]), 1e-6)
         shown = float(smoothstep(_gap(upper, lower) / wide - self._rest_gap, CLOSED, OPEN))
         outline = np.concatenate([upper, lower[::-1]])
         low = np.maximum(np.floor(outline.min(0)).astype(int) - 2, 0)
