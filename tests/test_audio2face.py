@@ -265,6 +265,15 @@ def test_exactly_as_many_frames_as_asked_and_rest_after_the_end(model, faces, se
     assert face.opening.max() > 0.03
 
 
+def test_a_voice_cut_off_in_a_vowel_closes_smoothly(model, engine, faces):
+    spoken = engine.speak("[[t'a:ta:ta:]]", Voice("en+Hugo", speed=120))
+    vowel = [p for p in spoken.phones if "a" in p.ipa][-1]
+    cut = sound(spoken.samples[: int((vowel.start + vowel.end) / 2 * spoken.rate)], spoken.rate)
+    opening = model.animate(cut, faces[0], Fraction(50), 150, seed=0).opening
+    assert opening[int(cut.duration * 50) - 2] > 0.02
+    assert np.abs(np.diff(opening[int(cut.duration * 50) - 2 :])).max() < 0.015
+
+
 @pytest.mark.parametrize("frames", [0, 1, 10])
 def test_a_voice_longer_than_the_frames_and_an_empty_one_work(model, faces, sentence, frames):
     for audio in (sentence, sound(np.zeros(0)), sound(np.zeros(3))):

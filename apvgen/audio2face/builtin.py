@@ -75,7 +75,7 @@ class BuiltinVoice:
 
 
 def room_tone(mel: np.ndarray) -> np.ndarray:
-    """float32 `[BANDS]`: what is left of log-mel `[T, BANDS]` in its quietest moments, as if it went on before and after."""
+    """float32 `[BANDS]`: log-mel `[T, BANDS]` in its quietest moments, which go on before and after the sound."""
     return np.percentile(mel, _QUIET_PERCENTILE, axis=0).astype(np.float32)
 
 
