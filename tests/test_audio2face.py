@@ -271,7 +271,7 @@ def test_a_voice_cut_off_in_a_vowel_closes_smoothly(model, engine, faces):
     cut = sound(spoken.samples[: int((vowel.start + vowel.end) / 2 * spoken.rate)], spoken.rate)
     opening = model.animate(cut, faces[0], Fraction(50), 150, seed=0).opening
     assert opening[int(cut.duration * 50) - 2] > 0.02
-    assert np.abs(np.diff(opening[int(cut.duration * 50) - 2 :])).max() < 0.015
+    assert np.abs(np.diff(opening[int(cut.duration * 50) - 2 :])).max() < 0.25 * opening.max()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 10])
