@@ -10,7 +10,7 @@ from apvgen.draft.fill import spread_colour
 from apvgen.draft.geometry import smoothstep
 from apvgen.draft.regions import Bone
 from apvgen.draft.sprites import SOLID, Cutout, LimbSprite, Photo, Sprite, continued, inner, make_sprite, owned, to_byte
-from apvgen.draft.stand_in import borrow, is_needed
+from apvgen.draft.stand_in import borrow
 from apvgen.types import HW
 
 
@@ -40,7 +40,7 @@ def _cut_limbs(
             continue
         upper = next((n for n in limbs if bones[n].joints[1] == bone.joints[0]), None)
         stand_in = None
-        if upper is not None and is_needed(bone, bones[upper]):
+        if upper is not None and regions.points_at_camera(bone, bones[upper]):
             stand_in = borrow(limbs[upper], shares[upper], bone, _hand_colour(photo, bone, hand_shares))
         limbs[k] = LimbSprite(continued(sprite, photo.mask.shape, False), bone, bone.start, bone.end, stand_in)
     return tuple(limbs.values())
@@ -93,8 +93,8 @@ def _cut_trunk(photo: Photo, bones: list[Bone], shares: np.ndarray, held: np.nda
         away += share * (1 - _root_overlap(bone, hw, unit))
     from_trunk = regions.distance_to_trunk(hw, photo.body)
     cover = _connected(owned(1 - away), photo.mask, from_trunk == 0, 1)
-    own = inner((cover > 0.9) & (held < 0.1) & (photo.mask >= SOLID), 1)
-    behind_arms = regions.closed(own, int(0.22 * unit)) & (from_trunk < 0.2)
+    own = inner((cover > 0.9) & (held < 0.1) & (photo.mask >= SOLID), 2)
+    behind_arms = (regions.closed(own, int(0.22 * unit)) & (from_trunk < 0.2)) | (from_trunk < 0.03)
     cover = np.maximum(cover, cv2.GaussianBlur(behind_arms.astype(np.float32), (0, 0), 2))
     rgb = spread_colour(photo.image, own.astype(np.float32))
     return continued(Sprite(np.dstack([rgb, to_byte(cover * photo.mask)]), (0, 0)), hw, sides=True)
@@ -115,20 +115,20 @@ def _limb_cover(photo: Photo, bones: list[Bone], shares: np.ndarray, index: int,
     """Cover of a limb: its share, what hands hide of it, and a disc of its neighbours about their common joints."""
     bone, hw = bones[index], photo.mask.shape
     neighbours = [
-        (bone.start if bone.joints[0] in other.joints else bone.end, share)
+        (bone.start if bone.joints[0] in other.joints else bone.end, 1.3, share)
         for other, share in zip(bones, shares, strict=True)
         if other is not bone and set(bone.joints) & set(other.joints)
     ]
     along = regions.bone_coordinates(hw, bone.start, bone.end)[0]
     if bone.is_root:
         trunk = 1 - shares.sum(0) - held
-        neighbours.append((bone.start, trunk * (along < 0.3 * bone.half_width)))
+        neighbours.append((bone.start, 1.1, trunk * (along < 0.3 * bone.half_width)))
     middle = regions.distance_to(hw, *bone.axis) / bone.half_width
     cover = _connected(owned(shares[index]), photo.mask, middle < 0.5, 0.02 * photo.unit)
     around_hands = regions.closed(cover * photo.mask > 0.5, int(0.15 * photo.unit))
     cover = np.maximum(cover, owned(held) * np.maximum(around_hands, 1 - smoothstep(middle, 0.6, 0.9)))
-    for joint, share in neighbours:
-        cover = np.maximum(cover, regions.disc(hw, joint, 1.1 * bone.half_width) * owned(share))
+    for joint, reach, share in neighbours:
+        cover = np.maximum(cover, regions.disc(hw, joint, reach * bone.half_width) * owned(share))
     if not bone.is_root:
         behind_joint = 1 - smoothstep(along, -bone.half_width, 0.3 * bone.half_width)
         return cover * (1 - behind_joint * regions.disc(hw, bone.start, 1.5 * bone.half_width))

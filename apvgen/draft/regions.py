@@ -25,6 +25,10 @@ CONTESTED = 0.35
 """Where the costs of limb and trunk differ by less, the picture's edges decide."""
 
 
+FORESHORTENED = 0.45
+"""A lower limb shorter than this share of its upper limb points at the camera."""
+
+
 @dataclass(frozen=True)
 class Bone:
     """One limb of the reference photo.
@@ -70,6 +74,11 @@ def find_bones(body: np.ndarray, mask: np.ndarray) -> list[Bone]:
                 axis, half_width = middle_line(mask, start, end, half_widths[level] * unit)
                 found.append(Bone(joints, level == 0, half_widths is ARM_HALF_WIDTHS, start, end, axis, half_width))
     return found
+
+
+def points_at_camera(lower: Bone, upper: Bone) -> bool:
+    """Whether a lower limb is foreshortened so much that its picture tells little of it."""
+    return lower.length <= FORESHORTENED * upper.length
 
 
 def middle_line(mask: np.ndarray, start: np.ndarray, end: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
@@ -177,14 +186,14 @@ def shares(image: np.ndarray, mask: np.ndarray, body: np.ndarray, bones: list[Bo
     limb = cv2.GaussianBlur(limb.astype(np.float32), (0, 0), max(0.018 * body_unit(body), 0.5))
     owner = np.argmin(costs, 0)
     for k, bone in enumerate(bones):
-        lower = [n for n, other in enumerate(bones) if other.joints[0] == bone.joints[1]]
-        if lower:
-            owner[(owner == k) & _past_end(hw, bone)] = lower[0]
+        for n, lower in enumerate(bones):
+            if lower.joints[0] == bone.joints[1] and points_at_camera(lower, bone):
+                owner[(owner == k) & _past_end(hw, bone)] = n
     return np.stack([limb * cv2.GaussianBlur((owner == k).astype(np.float32), (0, 0), 1.0) for k in range(len(costs))])
 
 
 def _past_end(hw: HW, bone: Bone) -> np.ndarray:
-    """bool `[H, W]`: clearly past the end of a bone, where only the lower limb can be."""
+    """bool `[H, W]`: clearly past the end of a bone, where only a lower limb that points at the camera can be."""
     return bone_coordinates(hw, bone.start, bone.end)[0] > bone.length + 0.5 * bone.half_width
 
 

@@ -10,19 +10,12 @@ from apvgen.draft.geometry import smoothstep
 from apvgen.draft.regions import Bone
 from apvgen.draft.sprites import LimbSprite, Sprite, to_byte
 
-FORESHORTENED = 0.45
-"""A lower limb shorter than this share of its upper limb points at the camera."""
 BORROWED = 0.35
 """Share of the upper limb's length that is used instead."""
 TAPER = 0.7
 """Width of a stand-in at its end against its start."""
 ALIKE = 2.2
 """Skin in shade and skin in light differ by less (`regions.colour_distance`)."""
-
-
-def is_needed(bone: Bone, upper: Bone) -> bool:
-    """Whether a lower limb is too foreshortened against its upper limb."""
-    return bone.length <= FORESHORTENED * upper.length
 
 
 def borrow(upper: LimbSprite, share: np.ndarray, bone: Bone, end_colour: np.ndarray | None) -> LimbSprite:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from apvgen.errors import MissingModelError
+from apvgen.keypoints.quiet import quiet_start
 
 EDGE_RADIUS = 16
 EDGE_EPSILON = 2.5**2
@@ -24,7 +25,7 @@ def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.nd
     height, width = image.shape[:2]
     radius = max(round(EDGE_RADIUS * max(height, width) / 768), 2)
     raw = _raw_mask(image)
-    refined = (cv2.ximgproc.guidedFilter(image, raw, radius, EDGE_EPSILON) - 0.25) / 0.6
+    refined = (guided(raw, image, radius) - 0.25) / 0.6
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (radius + 1, radius + 1))
     person = _without_doubtful_holes(raw).astype(np.float32)
     mask = refined.clip(cv2.erode(person, kernel), cv2.dilate(person, kernel)).astype(np.float32)
@@ -43,6 +44,19 @@ def only_person(mask: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     wanted = np.unique(labels[points[inside, 1], points[inside, 0]])
     wanted = wanted[wanted > 0]
     return np.where(np.isin(labels, wanted), mask, 0).astype(np.float32) if len(wanted) else mask
+
+
+def guided(mask: np.ndarray, image: np.ndarray, radius: int) -> np.ndarray:
+    """`mask` `[H, W]` as a local linear function of the picture's brightness (He, Sun and Tang 2010, "Guided Image
+    Filtering", Eq. 5-8). OpenCV's own is only in the contrib package, which another OpenCV package may overwrite."""
+    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
+
+    middle, level = mean(guide), mean(mask)
+    slope = (mean(guide * mask) - middle * level) / (mean(guide**2) - middle**2 + EDGE_EPSILON)
+    return mean(slope) * guide + mean(level - slope * middle)
 
 
 def _without_doubtful_holes(raw: np.ndarray) -> np.ndarray:
@@ -65,11 +79,12 @@ def _raw_mask(image: np.ndarray) -> np.ndarray:
 def _segment(image: np.ndarray) -> np.ndarray:
     """The network's own mask, float32 `[H, W]` in [0, 1]. A fresh graph for each picture: it is not thread-safe."""
     try:
-        from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+        with quiet_start():
+            from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
     except ImportError as error:
         raise MissingModelError(
             "The draft renderer cuts the person out with mediapipe, which is not installed: "
             "run `pip install -r requirements.txt`."
         ) from error
-    with SelfieSegmentation(model_selection=0) as segmenter:
+    with quiet_start(), SelfieSegmentation(model_selection=0) as segmenter:
         return segmenter.process(np.ascontiguousarray(image)).segmentation_mask
