@@ -7,18 +7,13 @@ graph is for one thread.
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from apvgen.errors import MissingModelError
+from apvgen.keypoints.quiet import quiet_start
 
 if TYPE_CHECKING:
     from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
@@ -101,8 +96,6 @@ _FACE_PRESENCE = "facelandmarksfromposecpu__facelandmarkcpu__face_presence_score
 
 _ROI_SCALE = 2.5
 """Side of the square that the body network wants, in radii of the circle around the person (pose_landmarks_to_roi)."""
-
-_loading = Lock()
 
 
 class Circle(NamedTuple):
@@ -284,7 +277,7 @@ def _load(text: str, outputs: list[str], side_inputs: dict[str, Any], first: dic
 
     Raises MissingModelError when mediapipe is not installed.
     """
-    with _loading, _muted_stderr():
+    with quiet_start():
         try:
             from mediapipe.python.solution_base import SolutionBase
         except ImportError as error:
@@ -314,17 +307,3 @@ def _expand(text: str) -> CalculatorGraphConfig:
         if node.calculator == "LandmarkProjectionCalculator" and len(node.input_stream) == 2:
             node.input_stream.append("IMAGE_DIMENSIONS:size")
     return config
-
-
-@contextmanager
-def _muted_stderr() -> Iterator[None]:
-    """MediaPipe and TensorFlow Lite report on starting to file descriptor 2, whatever their log levels say."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
