@@ -40,6 +40,8 @@ _EXPANSION = 1.25
 
 _BODY = slice(17)
 
+_POINTS = 133
+
 
 def rtmlib_detector(folder: Path | None = None, why: str = "") -> TrackingDetector:
     """The detector with weights of a folder, or of this machine, or else downloaded.
@@ -66,6 +68,7 @@ class RtmlibNetworks:
         self._people.model_input_size = _input_hw(self._people)
         self._body = _load(RTMPose, body)
         self._body.model_input_size = _input_hw(self._body)[::-1]
+        _check_points(self._body)
         self._face = FaceGraph()
 
     def sight(self, image: np.ndarray) -> Sequence[np.ndarray]:
@@ -119,7 +122,7 @@ def _load(tool: type[BaseTool], path: Path) -> BaseTool:
     with redirect_stdout(StringIO()):
         try:
             return tool(str(path), backend="onnxruntime")
-        except Exception as error:
+        except Exception as error:  # ONNX Runtime's errors have no base of their own.
             raise MissingModelError(
                 f"{path} cannot be loaded as ONNX weights ({str(error).splitlines()[0]}): download it again."
             ) from error
@@ -130,6 +133,14 @@ def _input_hw(tool: BaseTool) -> tuple[int, int]:
     if not (isinstance(height, int) and isinstance(width, int)):
         raise MissingModelError(f"{tool.onnx_model} has no fixed input size: use the files that rtmlib downloads.")
     return height, width
+
+
+def _check_points(tool: BaseTool) -> None:
+    points = tool.session.get_outputs()[0].shape[1]
+    if points != _POINTS:
+        raise MissingModelError(
+            f"{tool.onnx_model} gives {points} points and not the {_POINTS} of a whole body: use DWPose or RTMW weights."
+        )
 
 
 def _download(folder: Path | None) -> tuple[Path, Path]:
