@@ -11,7 +11,7 @@ import pytest
 from apvgen.draft import DraftRenderer, geometry, hands, skeleton
 from apvgen.draft.face import EYES, INNER_LIPS, OVAL, FaceSheet
 from apvgen.draft.fill import fill_background, spread_colour
-from apvgen.keypoints.mask import only_person
+from apvgen.keypoints.mask import guided, only_person
 from apvgen.keypoints.mesh import face_triangles
 from apvgen.layouts import BODY18, FACE468, HANDS
 from apvgen.tracks import load_motion
@@ -484,6 +484,16 @@ class TestPicture:
         assert np.abs(filled[..., 0].astype(int) - image[..., 0]).max() < 25
         assert filled[..., 1:].max() < 25
         np.testing.assert_array_equal(filled[:20], shown[:20])
+
+    def test_mask_moves_to_an_edge_of_colour_alone(self):
+        """Red and green of the same brightness, and a mask that is six pixels off."""
+        image = np.empty((60, 80, 3), np.uint8)
+        image[:, :40], image[:, 40:] = (200, 60, 60), (60, 132, 60)
+        mask = np.zeros((60, 80), np.float32)
+        mask[:, :46] = 1
+        edge = guided(mask, image, 12)
+        assert edge[:, 36:40].min() > 0.7
+        assert edge[:, 41:45].max() < 0.4
 
     def test_other_people_are_left_out(self):
         mask = np.zeros((50, 90), np.float32)

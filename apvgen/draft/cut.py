@@ -88,13 +88,12 @@ def _cut_hand(photo: Photo, side: int, share: np.ndarray) -> Sprite | None:
 
 def _cut_trunk(photo: Photo, bones: list[Bone], shares: np.ndarray, held: np.ndarray) -> Sprite:
     hw, unit = photo.mask.shape, photo.unit
-    away = held.copy()
-    for bone, share in zip(bones, shares, strict=True):
-        away += share * (1 - _root_overlap(bone, hw, unit))
+    kept = sum((s * _root_overlap(bone, hw, unit) for bone, s in zip(bones, shares, strict=True)), np.zeros_like(held))
+    away = held + shares.sum(0) - kept
     from_trunk = regions.distance_to_trunk(hw, photo.body)
     cover = _connected(owned(1 - away), photo.mask, from_trunk == 0, 1)
-    own = inner((cover > 0.9) & (held < 0.1) & (photo.mask >= SOLID), 2)
-    behind_arms = (regions.closed(own, int(0.22 * unit)) & (from_trunk < 0.2)) | (from_trunk < 0.03)
+    own = (inner(cover > 0.9, 2) | (kept > 0.02)) & (held < 0.1) & (photo.mask >= SOLID)
+    behind_arms = regions.closed(own, int(0.22 * unit)) & (from_trunk < 0.2) & (away > 0.1)
     cover = np.maximum(cover, cv2.GaussianBlur(behind_arms.astype(np.float32), (0, 0), 2))
     rgb = spread_colour(photo.image, own.astype(np.float32))
     return continued(Sprite(np.dstack([rgb, to_byte(cover * photo.mask)]), (0, 0)), hw, sides=True)

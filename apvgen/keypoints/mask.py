@@ -47,16 +47,19 @@ def only_person(mask: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def guided(mask: np.ndarray, image: np.ndarray, radius: int) -> np.ndarray:
-    """`mask` `[H, W]` as a local linear function of the picture's brightness (He, Sun and Tang 2010, "Guided Image
-    Filtering", Eq. 5-8). OpenCV's own is only in the contrib package, which another OpenCV package may overwrite."""
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    """`mask` `[H, W]` as a local linear function of the picture's colours (He, Sun and Tang, "Guided Image Filtering",
+    TPAMI 2013, Eq. 19-21). OpenCV's own is only in the contrib package, which another OpenCV package may overwrite."""
+    guide = image.astype(np.float32) - 128
 
     def mean(values: np.ndarray) -> np.ndarray:
         return cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
 
     middle, level = mean(guide), mean(mask)
-    slope = (mean(guide * mask) - middle * level) / (mean(guide**2) - middle**2 + EDGE_EPSILON)
-    return mean(slope) * guide + mean(level - slope * middle)
+    squares = mean((guide[..., :, None] * guide[..., None, :]).reshape(*mask.shape, 9)).reshape(*mask.shape, 3, 3)
+    spread = squares - middle[..., :, None] * middle[..., None, :] + EDGE_EPSILON * np.eye(3, dtype=np.float32)
+    shared = mean(guide * mask[..., None]) - middle * level[..., None]
+    slope = np.linalg.solve(spread, shared[..., None])[..., 0]
+    return (mean(slope) * guide).sum(-1) + mean(level - (slope * middle).sum(-1))
 
 
 def _without_doubtful_holes(raw: np.ndarray) -> np.ndarray:
