@@ -2,107 +2,36 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from stick_person import (
+    GREY,
+    HAIR,
+    HW,
+    JOINTS,
+    L_ELBOW,
+    L_WRIST,
+    LIMBS,
+    R_ELBOW,
+    R_KNEE,
+    R_SHOULDER,
+    R_WRIST,
+    SKIN,
+    TRUNK,
+    at,
+    between,
+    is_colour,
+    motion_of,
+    real_mesh,
+    stick_person,
+    turned,
+    with_mouth,
+)
 
-from apvgen.draft import DraftRenderer, geometry, hands, skeleton
-from apvgen.draft.face import EYES, INNER_LIPS, OVAL, FaceSheet
-from apvgen.draft.fill import fill_background, spread_colour
-from apvgen.keypoints.mask import guided, only_person
-from apvgen.keypoints.mesh import face_triangles
-from apvgen.layouts import BODY18, FACE468, HANDS
-from apvgen.tracks import load_motion
+from apvgen.draft import DraftRenderer, geometry, skeleton
 from apvgen.types import Motion, Reference, Track
-
-HW, FPS = (384, 256), Fraction(25)
-JOINTS = np.array(
-    [
-        *[(128, 75), (128, 120), (98, 120), (74, 170), (60, 222), (158, 120), (182, 170), (196, 222)],
-        *[(110, 222), (108, 290), (106, 350), (146, 222), (148, 290), (150, 350)],
-        *[(118, 66), (138, 66), (104, 70), (152, 70)],
-    ],
-    np.float32,
-)
-R_SHOULDER, R_ELBOW, R_WRIST, L_ELBOW, L_WRIST, R_HIP, R_KNEE = 2, 3, 4, 6, 7, 8, 9
-GREY, TRUNK, SKIN, HAIR, LIPS, IRIS = (
-    (120, 125, 130),
-    (40, 160, 60),
-    (215, 175, 150),
-    (90, 50, 20),
-    (190, 80, 90),
-    (30, 60, 220),
-)
-LIMBS = {
-    (2, 3): ((200, 40, 40), 11),
-    (3, 4): ((240, 200, 40), 9),
-    (5, 6): ((40, 40, 200), 11),
-    (6, 7): ((200, 40, 200), 9),
-    (8, 9): ((40, 200, 200), 13),
-    (9, 10): ((20, 90, 90), 10),
-    (11, 12): ((250, 130, 30), 13),
-    (12, 13): ((120, 70, 20), 10),
-}
-
-
-def real_mesh() -> np.ndarray:
-    """A detected face with its lips shut, fitted into the stick person's head: `[468, 2]`."""
-    motion = load_motion(Path(__file__).parents[1] / "assets" / "example" / "motion.npz")
-    mesh = motion.face.xy[0, :468].astype(float)
-    mesh = (mesh - mesh[list(OVAL)].mean(0)) / np.ptp(mesh[list(OVAL), 1]) * 62 + JOINTS[0] - [0, 2]
-    return with_mouth(mesh, 0)
-
-
-def with_mouth(mesh: np.ndarray, gap: float) -> np.ndarray:
-    """The mesh with its inner lips `gap` pixels apart in the middle, the lower lip moved with its edge."""
-    upper, lower = (list(lip[1:-1]) for lip in INNER_LIPS)
-    opened = mesh.copy()
-    drop = mesh[upper] + np.outer(np.sin(np.linspace(0, np.pi, 11))[1:-1], (0, gap)) - mesh[lower]
-    opened[lower] += drop
-    for below in ((96, 89, 179, 86, 15, 316, 403, 319, 325), (77, 90, 180, 85, 16, 315, 404, 320, 307)):
-        opened[list(below)] += drop
-    return opened
-
-
-def draw_person(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    image, mask = np.full((*HW, 3), GREY, np.uint8), np.zeros(HW, np.uint8)
-
-    def paint(draw, colour: tuple[int, int, int]) -> None:
-        draw(image, colour)
-        draw(mask, 1)
-
-    for (start, end), (colour, half) in LIMBS.items():
-        ends = [JOINTS[k].astype(int).tolist() for k in (start, end)]
-        paint(lambda on, c, ends=ends, half=half: cv2.line(on, *ends, c, 2 * half), colour)
-    chest = JOINTS[[2, 5, 11, 8]] + np.array([(-8, -6), (8, -6), (6, 6), (-6, 6)], np.float32)
-    paint(lambda on, c: cv2.fillConvexPoly(on, chest.astype(np.int32), c), TRUNK)
-    for (start, end), (colour, half) in list(LIMBS.items())[:4]:
-        ends = [JOINTS[k].astype(int).tolist() for k in (start, end)]
-        paint(lambda on, c, ends=ends, half=half: cv2.line(on, *ends, c, 2 * half), colour)
-    paint(lambda on, c: cv2.rectangle(on, (118, 95), (138, 122), c, -1), SKIN)
-    paint(lambda on, c: cv2.ellipse(on, (128, 66), (32, 42), 0, 0, 360, c, -1), HAIR)
-    outline = mesh.round().astype(np.int32)
-    paint(lambda on, c: cv2.fillPoly(on, [outline[list(OVAL)]], c), SKIN)
-    for upper, lower in EYES:
-        eye = mesh[[*upper, *lower[::-1]]]
-        cv2.fillPoly(image, [(eye.mean(0) + 0.5 * (eye - eye.mean(0))).round().astype(np.int32)], IRIS)
-    lips = outline[[61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91]]
-    cv2.fillPoly(image, [lips], LIPS)
-    return image, mask.astype(np.float32)
-
-
-def motion_of(body: np.ndarray, face: np.ndarray | None = None, palms: np.ndarray | None = None) -> Motion:
-    """body `[T, 18, 2]`, face `[T, 468, 2]`, palms `[T, 2, 21, 2]`; NaN where missed."""
-    frames = len(body)
-    face = np.full((frames, 468, 2), np.nan) if face is None else face
-    palms = np.full((frames, 2, 21, 2), np.nan) if palms is None else palms
-
-    def track(layout, xy: np.ndarray) -> Track:
-        return Track(layout, xy.astype(np.float32), np.isfinite(xy).all(-1).astype(np.float32), HW, FPS)
-
-    return Motion(track(BODY18, body), track(HANDS, palms), track(FACE468, face))
 
 
 @pytest.fixture(scope="module")
@@ -112,36 +41,12 @@ def mesh() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reference(mesh) -> Reference:
-    image, mask = draw_person(mesh)
-    return Reference(image, motion_of(JOINTS[None], mesh[None]), mask)
+    return stick_person(mesh)
 
 
 @pytest.fixture(scope="module")
 def renderer(reference) -> DraftRenderer:
     return DraftRenderer(reference)
-
-
-def at(picture: np.ndarray, place) -> np.ndarray:
-    """Median colour of the 3 x 3 pixels about a place (x, y)."""
-    x, y = np.rint(place).astype(int)
-    return np.median(picture[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3), 0)
-
-
-def is_colour(found: np.ndarray, wanted, tolerance: float = 40) -> bool:
-    return bool(np.abs(found.astype(float) - wanted).max() <= tolerance)
-
-
-def between(body: np.ndarray, start: int, end: int, share: float = 0.5) -> np.ndarray:
-    return body[start] + share * (body[end] - body[start])
-
-
-def turned(body: np.ndarray, pivot: int, joints: tuple[int, ...], degrees: float) -> np.ndarray:
-    """The body with `joints` turned clockwise on the picture about the joint `pivot`."""
-    angle = np.radians(degrees)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = body.astype(float)
-    moved[list(joints)] = (body[list(joints)] - body[pivot]) @ rotation.T + body[pivot]
-    return moved
 
 
 class TestAlgebra:
@@ -274,75 +179,6 @@ class TestHands:
         np.testing.assert_allclose(points[0], 2 if bridged else np.nan)
 
 
-class TestFace:
-    def mouth(self, renderer, mesh, gap: float) -> np.ndarray:
-        return renderer.render(motion_of(JOINTS[None], with_mouth(mesh, gap)[None]), 0)
-
-    def test_shut_mouth_shows_no_inside(self, renderer, mesh):
-        draft = self.mouth(renderer, mesh, 0)
-        x, y = mesh[13].round().astype(int)
-        assert draft[y - 3 : y + 4, x - 4 : x + 5].sum(-1).min() > 300
-
-    def test_open_mouth_is_dark_between_the_lips(self, renderer, mesh):
-        opened = with_mouth(mesh, 9)
-        draft = self.mouth(renderer, mesh, 9)
-        for share in (0.45, 0.6):
-            assert at(draft, opened[13] + share * (opened[14] - opened[13])).sum() < 300
-        assert is_colour(at(draft, (opened[0] + opened[13]) / 2), LIPS, 60)
-
-    def test_upper_teeth_show_under_the_upper_lip(self, renderer, mesh):
-        draft = self.mouth(renderer, mesh, 9)
-        x, y = mesh[13].round().astype(int)
-        assert draft[y : y + 3, x].sum(-1).max() > 400
-
-    def test_inside_grows_with_the_gap(self, renderer, mesh):
-        x, y = mesh[13].round().astype(int)
-        drafts = [self.mouth(renderer, mesh, gap) for gap in (0, 4, 8, 12)]
-        dark = [(draft[y - 4 : y + 14, x - 10 : x + 11].sum(-1) < 250).sum() for draft in drafts]
-        assert dark == sorted(dark)
-        assert dark[0] == 0 < dark[1] < dark[3]
-
-    def test_lids_cover_the_eyes(self, renderer, mesh):
-        blinking = mesh.copy()
-        for upper, lower in EYES:
-            blinking[list(upper)] = mesh[list(lower)]
-        awake, asleep = (renderer.render(motion_of(JOINTS[None], face[None]), 0) for face in (mesh, blinking))
-        for upper, lower in EYES:
-            x, y = mesh[[*upper, *lower]].mean(0).round().astype(int)
-            shown = [is_colour(draft[y, x], IRIS, 60) for draft in (awake, asleep)]
-            assert shown == [True, False]
-            assert is_colour(asleep[y - 1, x], SKIN, 50)
-
-    def test_eyeballs_stay_while_lids_close_and_stretch_where_they_open_wide(self, mesh):
-        large = 5 * mesh
-        sheet = FaceSheet(large, face_triangles())
-        for upper, lower in EYES:
-            top, bottom = large[upper[4]], large[lower[4]]
-            for share, wanted in ((0.25, lambda p: p), (-0.5, lambda p, b=bottom: b + (p - b) / 1.5)):
-                target = large.copy()
-                target[list(upper)] += share * (large[list(lower)] - large[list(upper)])
-                patch = sheet.patch(target, geometry.IDENTITY, lambda xy: xy, (2000, 1300))
-                place = (bottom + 0.8 * (target[upper[4]] - bottom)).round().astype(int)
-                source = patch.source[place[1] - patch.window[0].start, place[0] - patch.window[1].start]
-                assert np.abs(source - wanted(place)).max() < 0.1 * np.linalg.norm(top - bottom)
-
-    def test_triangles_close_the_sheet_but_for_eyes_and_mouth(self):
-        triangles = face_triangles()
-        edges = {frozenset(edge) for t in triangles for edge in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0]))}
-        assert set(triangles.ravel()) == set(range(468))
-        holes = 3
-        assert 468 - len(edges) + len(triangles) == 1 - holes
-
-    def test_triangles_do_not_overlap(self, mesh):
-        """On a real frontal face their areas add up to the face without eyes and mouth."""
-        corners = mesh[face_triangles()]
-        first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        total = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).sum() / 2
-        openings = [[*upper, *lower[::-1]] for upper, lower in (*EYES, INNER_LIPS)]
-        face, *holes = (cv2.contourArea(mesh[outline].astype(np.float32)) for outline in (list(OVAL), *openings))
-        assert total == pytest.approx(face - sum(holes), rel=0.03)
-
-
 class TestMissingPoints:
     def test_nothing_known_shows_the_photo_pose(self, renderer, reference):
         nothing = motion_of(np.full((1, 18, 2), np.nan))
@@ -421,87 +257,6 @@ class TestRenderer:
         tracks = [replace(track, hw=(64, 64)) for track in parts]
         with pytest.raises(ValueError, match=r"\(64, 64\).*\(384, 256\)"):
             renderer.render(Motion(*tracks), 0)
-
-
-class TestGeometry:
-    def test_planted_maps_are_found(self):
-        points = np.random.default_rng(1).uniform(0, 100, (6, 2))
-        planted = np.array([[1.3, -0.4, 7], [0.2, 0.9, -3]])
-        found = geometry.fit_affine(points, geometry.transform(planted, points), 0)
-        np.testing.assert_allclose(found, planted, atol=1e-6)
-        similar = np.array([[0.6, -0.8, 5], [0.8, 0.6, 1]])
-        for stiffness in (0, 1):
-            found = geometry.fit_affine(points, geometry.transform(similar, points), stiffness)
-            np.testing.assert_allclose(found, similar, atol=1e-6)
-
-    def test_two_points_give_a_similarity(self):
-        source, target = np.array([[0.0, 0], [10, 0]]), np.array([[5.0, 5], [5, 25]])
-        found = geometry.fit_affine(source, target, 0.05)
-        np.testing.assert_allclose(found, [[0, -2, 5], [2, 0, 5]], atol=1e-4)
-
-    def test_stretch_is_limited_about_the_centre(self):
-        flat, centre = np.array([[1.0, 0, 0], [0, 0.01, 0]]), np.array([50.0, 80])
-        limited = geometry.limit_stretch(flat, 0.4, 2.5, centre)
-        np.testing.assert_allclose(np.linalg.svd(limited[:, :2])[1], [1, 0.4])
-        np.testing.assert_allclose(geometry.transform(limited, centre), geometry.transform(flat, centre))
-
-    def test_inverse_undoes(self):
-        matrix, points = np.array([[1.3, -0.4, 7], [0.2, 0.9, -3]]), np.random.default_rng(2).normal(size=(5, 2))
-        there = geometry.transform(matrix, points)
-        np.testing.assert_allclose(geometry.transform(geometry.invert(matrix), there), points)
-
-    def test_palm_may_show_its_back(self):
-        palm = np.random.default_rng(3).uniform(0, 40, (21, 2))
-        mirrored = palm * [-1, 1] + [100, 7]
-        found = hands.palm_map(palm, mirrored, 1.0)
-        assert np.linalg.det(found[:, :2]) < 0
-        np.testing.assert_allclose(geometry.transform(found, palm), mirrored, atol=1e-6)
-
-    def test_interpolation_holds_at_the_ends(self):
-        values, known = np.array([[0.0], [9.0], [4.0], [9.0]]), np.array([0, 2])
-        assert [skeleton.interpolated(values, known, t)[0] for t in range(4)] == [0, 2, 4, 4]
-        assert np.isnan(skeleton.interpolated(values, np.array([], int), 1)).all()
-
-
-class TestPicture:
-    def test_known_colours_stay_and_spread(self):
-        image = np.zeros((40, 60, 3), np.uint8)
-        image[:, :30], image[:, 30:] = (200, 10, 10), (10, 10, 200)
-        weight = np.zeros((40, 60), np.float32)
-        weight[:, :5] = weight[:, 55:] = 1
-        spread = spread_colour(image, weight)
-        np.testing.assert_array_equal(spread[weight > 0], image[weight > 0])
-        assert spread[20, 8, 0] > 120 > spread[20, 51, 0]
-
-    def test_background_is_continued_behind_the_person(self):
-        image = np.zeros((96, 64, 3), np.uint8)
-        image[..., 0] = np.linspace(60, 180, 96)[:, None]
-        mask = np.zeros((96, 64), np.float32)
-        mask[30:70, 20:44] = 1
-        shown = image.copy()
-        shown[mask > 0] = (255, 255, 255)
-        filled = fill_background(shown, mask)
-        assert np.abs(filled[..., 0].astype(int) - image[..., 0]).max() < 25
-        assert filled[..., 1:].max() < 25
-        np.testing.assert_array_equal(filled[:20], shown[:20])
-
-    def test_mask_moves_to_an_edge_of_colour_alone(self):
-        """Red and green of the same brightness, and a mask that is six pixels off."""
-        image = np.empty((60, 80, 3), np.uint8)
-        image[:, :40], image[:, 40:] = (200, 60, 60), (60, 132, 60)
-        mask = np.zeros((60, 80), np.float32)
-        mask[:, :46] = 1
-        edge = guided(mask, image, 12)
-        assert edge[:, 36:40].min() > 0.7
-        assert edge[:, 41:45].max() < 0.4
-
-    def test_other_people_are_left_out(self):
-        mask = np.zeros((50, 90), np.float32)
-        mask[10:40, 5:30], mask[10:40, 50:80] = 1, 0.9
-        chosen = only_person(mask, np.array([[60.0, 20], [np.nan, np.nan], [300, 20]]))
-        assert chosen[20, 60] == pytest.approx(0.9)
-        assert chosen[20, 10] == 0
-        np.testing.assert_array_equal(only_person(mask, np.full((2, 2), np.nan)), mask)
 
 
 @pytest.fixture(scope="module")
