@@ -156,7 +156,7 @@ def test_the_box_of_a_person_stays_in_the_picture_and_follows_the_tilt():
     np.testing.assert_allclose(box_of(Circle(100, 50, 40, 0), HW), [60, 34, 150, 66])
 
 
-@pytest.mark.parametrize("frames", [1, 31, 32, 133, 15000])
+@pytest.mark.parametrize("frames", [1, 47, 48, 133, 15000])
 def test_segments_cover_every_frame_once(frames):
     pieces = segments(frames)
     assert [frame for start, stop in pieces for frame in range(start, stop)] == list(range(frames))

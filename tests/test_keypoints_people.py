@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from apvgen.errors import NoPersonError
-from apvgen.keypoints.people import PersonTrack, Quest, Sighting, Survey, choose, look_of, overlap, track_people
+from apvgen.keypoints.people import (
+    PersonTrack,
+    Sighting,
+    Survey,
+    choose,
+    look_of,
+    overlap,
+    track_people,
+)
+from apvgen.keypoints.quest import Guess, Search, best_match
 
 HW = (100, 200)
 RED, BLUE = np.eye(64, dtype=np.float32)[[3, 40]]
@@ -93,12 +102,29 @@ def test_choosing_names_what_there_is():
         choose((), 0)
 
 
-def test_a_quest_takes_the_expected_person_and_turns_down_others():
-    people = track_people(survey({t: [seen(10), seen(120, BLUE, 60)] for t in range(0, 41, 5)}))
-    quest = Quest.of(people, 0, frozenset())
+def test_a_search_turns_down_others_and_knows_where_to_look():
+    people = track_people(survey({t: [seen(10), seen(120, BLUE, 60)] for t in range(0, 21, 5)}))
+    search = Search.of(people, 0, frozenset({20}))
     mine, theirs, nowhere = seen(122, width=60).box, seen(12).box, seen(170).box
-    assert quest.is_wanted(mine, 7)
-    assert not quest.is_wanted(theirs, 7)
-    assert quest.best([theirs, mine], 7) == 1
-    assert quest.best([theirs, nowhere], 7) is None
-    assert quest.best([], 7) is None
+    assert search.is_wanted(mine, 7)
+    assert not search.is_wanted(theirs, 7)
+    assert search.expected(30) is None
+    assert best_match([theirs, mine], search.expected(7)) == 1
+    assert best_match([theirs, nowhere], search.expected(7)) is None
+    assert best_match([], search.expected(7)) is None
+    assert search.begins_shot(20)
+    assert not search.begins_shot(19)
+
+
+def test_a_guess_begins_with_the_largest_and_stays_with_the_same():
+    guess = Guess()
+    assert guess.expected(0) is None
+    guess.update(0, [seen(10).box, seen(120, width=60).box], cut=False)
+    assert guess.expected(1)[0] == 120
+    guess.update(5, [seen(10, width=90).box, seen(110, width=60).box], cut=False)
+    assert guess.expected(6)[0] == 110
+    guess.update(9, [seen(10, width=90).box, seen(110, width=60).box], cut=True)
+    assert guess.expected(9)[0] == 10
+    assert guess.begins_shot(9)
+    guess.update(10, [], cut=False)
+    assert guess.expected(10) is None

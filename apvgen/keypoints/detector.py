@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from apvgen.keypoints.people import PersonTrack, Quest, Sighting, Survey, choose, look_of, track_people
+from apvgen.keypoints.lookout import Lookout, sample_step, sightings_in
+from apvgen.keypoints.people import PersonTrack, Sighting, Survey, choose, track_people
+from apvgen.keypoints.quest import Quest, Search
 from apvgen.keypoints.segments import Tick, run_segments, segments
 from apvgen.types import HW, Motion
 
@@ -21,15 +23,8 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int], None]
 """Called with (frames done, frames in all) on the caller's thread; may raise `Cancelled`."""
 
-_SURVEY_SECONDS = 0.5
-"""People are looked for this often; in between, they are followed."""
-
 _WARM_UP = 4
 """Frames before a segment that settle where the person is, so that no seam shows."""
-
-_CUT = 25
-"""Mean difference of two frames' colours, of 255, from which a new shot begins. A dancer's is below 10; a false alarm
-costs only a look around."""
 
 
 class Detector(Protocol):
@@ -59,6 +54,13 @@ class Detector(Protocol):
         ...
 
 
+class Followed(NamedTuple):
+    """One frame's finding. box: float `[4]` left, top, right, bottom in pixels. figure: the backend's own."""
+
+    box: np.ndarray
+    figure: Any
+
+
 class Networks(Protocol):
     """One backend's networks, for one thread at a time."""
 
@@ -66,8 +68,8 @@ class Networks(Protocol):
         """Boxes `[4]` (left, top, right, bottom in pixels) of the people in an RGB uint8 `[H, W, 3]` picture."""
         ...
 
-    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Any | None]:
-        """What the backend finds of the wanted person in each image, the first of which is frame `start`.
+    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Followed | None]:
+        """The wanted person in each image, the first of which is frame `start`; asks the quest after taking the image.
 
         Begins afresh: equal images give equal results, whatever was followed before.
         """
@@ -78,8 +80,8 @@ class Networks(Protocol):
 class Backend:
     """What makes a `TrackingDetector`.
 
-    load: starts a set of networks; called on the thread that uses them. motion: puts what `follow` found in each frame
-    together; the last argument are the frames that begin a new shot. workers: sets of networks that run at once.
+    load: starts a set of networks; called on the thread that uses them. motion: puts the figures of all frames (None
+    where missed) together; the last argument are the frames that begin a new shot. workers: threads that work at once.
     """
 
     name: str
@@ -90,8 +92,22 @@ class Backend:
     workers: int
 
 
+class _Part(NamedTuple):
+    """What a first pass found in one segment."""
+
+    start: int
+    sightings: dict[int, list[Sighting]]
+    cuts: set[int]
+    followed: list[Followed | None]
+
+
 class TrackingDetector:
-    """A `Detector`: surveys the people of a video at intervals, then follows the wanted one, in segments on threads."""
+    """A `Detector` that works through a video in segments on threads.
+
+    The first pass looks around at intervals and follows whoever seems wanted. Who is who shows at its end; segments in
+    which somebody else was followed, or the wanted person was missed, are followed again. Of a video of one person the
+    first pass nearly always stands, and no frame is decoded twice.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.name, self.version = backend.name, backend.version
@@ -104,58 +120,59 @@ class TrackingDetector:
     def detect_image(self, image: np.ndarray) -> Motion:
         hw = image.shape[:2]
         with self._networks() as networks:
-            people = track_people(Survey(hw, 1, 1, {0: _sightings(image, networks)}, frozenset()))
-            found = list(networks.follow([image], 0, Quest.of(people, 0, frozenset()))) if people else [None]
-        return self._backend.motion(found, hw, Fraction(1), ())
+            sightings = {0: sightings_in(image, networks.sight)}
+            people = track_people(Survey(hw, 1, 1, sightings, frozenset()))
+            found = next(iter(networks.follow([image], 0, Search.of(people, 0, frozenset())))) if people else None
+        return self._backend.motion([found and found.figure], hw, Fraction(1), ())
 
     def detect_video(self, video: VideoReader, person: int = 0, on_progress: OnProgress | None = None) -> Motion:
-        frames, report = video.frame_count, on_progress or _ignore
-        survey = self._survey(video, lambda _: report(0, frames))
+        report = on_progress or _ignore
+        parts = self._first_pass(video, True, report)
+        survey = _survey(parts, video)
         people = track_people(survey)
         choose(people, person)
-        follow = partial(self._follow, video, Quest.of(people, person, survey.cuts))
-        parts = run_segments(segments(frames), follow, self._backend.workers, lambda done: report(done, frames))
-        found = [figure for part in parts for figure in part]
-        report(frames, frames)
-        return self._backend.motion(found, video.hw, video.fps, survey.cuts)
+        found = self._second_pass(video, parts, Search.of(people, person, survey.cuts), report)
+        return self._backend.motion([one and one.figure for one in found], video.hw, video.fps, survey.cuts)
 
     def find_people(self, video: VideoReader, on_progress: OnProgress | None = None) -> tuple[PersonTrack, ...]:
-        report = on_progress or _ignore
-        return track_people(self._survey(video, lambda done: report(done, video.frame_count)))
+        return track_people(_survey(self._first_pass(video, False, on_progress or _ignore), video))
 
-    def _survey(self, video: VideoReader, on_done: Callable[[int], None]) -> Survey:
-        step = max(1, round(_SURVEY_SECONDS * video.fps))
-        parts = run_segments(
-            segments(video.frame_count), partial(self._look_around, video, step), self._backend.workers, on_done
+    def _first_pass(self, video: VideoReader, follow: bool, report: OnProgress) -> list[_Part]:
+        pieces, frames = segments(video.frame_count), video.frame_count
+        work = partial(self._explore, video, follow)
+        parts = run_segments(pieces, work, self._backend.workers, lambda done: report(min(done, frames), frames))
+        report(frames, frames)
+        return parts
+
+    def _second_pass(
+        self, video: VideoReader, parts: Sequence[_Part], search: Search, report: OnProgress
+    ) -> list[Followed | None]:
+        """Every frame's finding: of the first pass where it stands, and else followed again."""
+        again = [(part.start, part.start + len(part.followed)) for part in parts if not _stands(part, search)]
+        before, more = video.frame_count, sum(stop - start for start, stop in again)
+        renewed = run_segments(
+            again,
+            partial(self._follow, video, search),
+            self._backend.workers,
+            lambda done: report(before + min(done, more), before + more),
         )
-        sightings = {frame: seen for part, _ in parts for frame, seen in part.items()}
-        return Survey(video.hw, video.frame_count, step, sightings, frozenset().union(*(cuts for _, cuts in parts)))
+        found = {part.start: part.followed for part in parts}
+        found |= {start: followed for (start, _), followed in zip(again, renewed, strict=True)}
+        return [one for start in sorted(found) for one in found[start]]
 
-    def _look_around(
-        self, video: VideoReader, step: int, start: int, stop: int, tick: Tick
-    ) -> tuple[dict[int, list[Sighting]], set[int]]:
-        """The people at the sample frames from `start` to `stop`, and the cuts between these."""
-        sightings, cuts, previous = {}, set(), None
-        before = max(start - 1, 0)
-        with self._networks() as networks:
-            for frame, image in enumerate(video.frames(before, stop), before):
-                small = _thumbnail(image)
-                if previous is not None and np.abs(small - previous).mean() > _CUT:
-                    cuts.add(frame)
-                if frame >= start and (frame % step == 0 or frame in cuts):
-                    sightings[frame] = _sightings(image, networks)
-                previous = small
-                tick()
-        return sightings, cuts
-
-    def _follow(self, video: VideoReader, quest: Quest, start: int, stop: int, tick: Tick) -> list[Any | None]:
-        found = []
+    def _explore(self, video: VideoReader, follow: bool, start: int, stop: int, tick: Tick) -> _Part:
         before = max(start - _WARM_UP, 0)
         with self._networks() as networks:
-            for figure in networks.follow(video.frames(before, stop), before, quest):
-                found.append(figure)
-                tick()
-        return found[start - before :]
+            lookout = Lookout(networks.sight, sample_step(video.fps), start)
+            images = _ticking(lookout.watch(video.frames(before, stop), before), tick)
+            followed = list(networks.follow(images, before, lookout.guess)) if follow else [None for _ in images]
+        return _Part(start, lookout.sightings, lookout.cuts, followed[start - before :])
+
+    def _follow(self, video: VideoReader, search: Search, start: int, stop: int, tick: Tick) -> list[Followed | None]:
+        before = max(start - _WARM_UP, 0)
+        with self._networks() as networks:
+            followed = list(networks.follow(_ticking(video.frames(before, stop), tick), before, search))
+        return followed[start - before :]
 
     @contextmanager
     def _networks(self) -> Iterator[Networks]:
@@ -165,13 +182,27 @@ class TrackingDetector:
         self._idle.append(networks)
 
 
-def _sightings(image: np.ndarray, networks: Networks) -> list[Sighting]:
-    return [Sighting(box, look_of(image, box)) for box in networks.sight(image)]
+Item = TypeVar("Item")
 
 
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    return image[:: max(height // 32, 1), :: max(width // 32, 1)].astype(np.int16)
+def _ticking(items: Iterable[Item], tick: Tick) -> Iterator[Item]:
+    for item in items:
+        tick()
+        yield item
+
+
+def _stands(part: _Part, search: Search) -> bool:
+    """Whether a first pass has the wanted person, and nobody else, in every frame where the survey expects one."""
+    return all(
+        search.expected(frame) is None if one is None else search.is_wanted(one.box, frame)
+        for frame, one in enumerate(part.followed, part.start)
+    )
+
+
+def _survey(parts: Sequence[_Part], video: VideoReader) -> Survey:
+    sightings = {frame: seen for part in parts for frame, seen in part.sightings.items()}
+    cuts = frozenset().union(*(part.cuts for part in parts))
+    return Survey(video.hw, video.frame_count, sample_step(video.fps), sightings, cuts)
 
 
 def _ignore(_done: int, _total: int) -> None:

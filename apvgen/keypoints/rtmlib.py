@@ -14,10 +14,10 @@ import numpy as np
 
 from apvgen.errors import MissingModelError
 from apvgen.keypoints.coco133 import WholeBody, head, motion_of
-from apvgen.keypoints.detector import Backend, TrackingDetector
+from apvgen.keypoints.detector import Backend, Followed, TrackingDetector
 from apvgen.keypoints.graphs import FaceGraph
 from apvgen.keypoints.mediapipe import mediapipe_version
-from apvgen.keypoints.people import Quest
+from apvgen.keypoints.quest import Quest
 from apvgen.keypoints.weights import FOLDER_VARIABLE, rtmlib_cache, rtmlib_weights
 
 if TYPE_CHECKING:
@@ -76,18 +76,18 @@ class RtmlibNetworks:
         boxes = np.clip(np.reshape(self._people(_bgr(image)), (-1, 4)), 0, limits).astype(np.float32)
         return [box for box in boxes if (box[2:] > box[:2]).all()]
 
-    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[WholeBody | None]:
+    def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Followed | None]:
         box = None
         self._face.forget()
         for frame, image in enumerate(images, start):
-            points = self._points(image, _united(None if frame in quest.cuts else box, quest.boxes[frame]))
+            points = self._points(image, _united(None if quest.begins_shot(frame) else box, quest.expected(frame)))
             box = None if points is None else _box_around(points)
             if box is None or not quest.is_wanted(box, frame):
                 self._face.forget()
                 box = None
                 yield None
-                continue
-            yield WholeBody(points, *self._face(image, head(points[:, :2])))
+            else:
+                yield Followed(box, WholeBody(points, *self._face(image, head(points[:, :2]))))
 
     def _points(self, image: np.ndarray, box: np.ndarray | None) -> np.ndarray | None:
         """float64 `[133, 3]` x, y in pixels and score; None without a box or a person in it."""
@@ -109,9 +109,9 @@ def _box_around(points: np.ndarray) -> np.ndarray:
     return np.concatenate([centre - half, centre + half])
 
 
-def _united(followed: np.ndarray | None, expected: np.ndarray) -> np.ndarray | None:
+def _united(followed: np.ndarray | None, expected: np.ndarray | None) -> np.ndarray | None:
     """The box around where the points were and where the survey saw the person, so that no raised arm is lost."""
-    boxes = [box for box in (followed, expected) if box is not None and np.isfinite(box).all()]
+    boxes = [box for box in (followed, expected) if box is not None]
     if not boxes:
         return None
     return np.concatenate([np.min([box[:2] for box in boxes], 0), np.max([box[2:] for box in boxes], 0)])
@@ -139,7 +139,7 @@ def _check_points(tool: BaseTool) -> None:
     points = tool.session.get_outputs()[0].shape[1]
     if points != _POINTS:
         raise MissingModelError(
-            f"{tool.onnx_model} gives {points} points and not the {_POINTS} of a whole body: use DWPose or RTMW weights."
+            f"{tool.onnx_model} gives {points} points, not the {_POINTS} of a whole body: use DWPose or RTMW weights."
         )
 
 

@@ -14,8 +14,11 @@ from itertools import pairwise
 from threading import Event
 from typing import TypeVar
 
-_LENGTH = 64
-"""Frames of a piece. Fixed, so that results don't depend on how many threads there are."""
+_LENGTH = 128
+"""Frames of a segment of a long video: each begins with a few frames of another, so that longer ones waste less."""
+
+_LEAST_LENGTH, _LEAST_COUNT = 48, 4
+"""A short video is cut into this many segments while they have so many frames, so that all threads have work."""
 
 _MOST_WORKERS = 8
 """Beyond these, Python's share of the work (about 3 ms a frame, one thread at a time) would be all that counts."""
@@ -31,8 +34,8 @@ class _Stopped(Exception):
 
 
 def segments(frames: int) -> list[tuple[int, int]]:
-    """(start, stop) of about equal pieces."""
-    count = max(1, round(frames / _LENGTH))
+    """(start, stop) of about equal pieces. The frames alone decide, so no result depends on the number of threads."""
+    count = max(1, round(frames / _LENGTH), min(_LEAST_COUNT, frames // _LEAST_LENGTH))
     edges = [frames * k // count for k in range(count + 1)]
     return list(pairwise(edges))
 
