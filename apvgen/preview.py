@@ -27,10 +27,10 @@ def panels(
 ) -> Iterator[np.ndarray]:
     """Four titled pictures in a row for every output frame, RGB uint8; black where a motion file has no picture."""
     picture = np.zeros((*analysis.driving.hw, 3), np.uint8)
-    driving = frames_at(video, analysis.driving_index) if video else repeat(picture)
+    driving = frames_at(video, analysis.driving_index) if video else repeat(picture, len(analysis))
     motions = (analysis.driving, portrait(alignment.voice_face, alignment.target.hw), alignment.target)
     drawings = zip(*(pose_frames(motion, options.face_style) for motion in motions), strict=True)
-    for (detected, voice, pose), frame in zip(drawings, driving, strict=False):
+    for (detected, voice, pose), frame in zip(drawings, driving, strict=True):
         pictures = (overlay(frame, detected), voice, pose, overlay(reference.image, pose))
         yield np.concatenate([titled(picture, title) for picture, title in zip(pictures, TITLES, strict=True)], 1)
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from stick_person import real_mesh, stick_person
 
 from apvgen.align import Analysis
+from apvgen.draft import DraftRenderer
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
-from apvgen.types import Affine, Layout, Motion, Track, VoiceFace
+from apvgen.types import Affine, Layout, Motion, Reference, Track, VoiceFace
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -64,3 +66,21 @@ def analysis() -> Analysis:
     vertices[T // 2 :, jaw, 1] += 12
     voice = VoiceFace(vertices, np.repeat(np.eye(3, dtype=np.float32)[None], T, 0), np.zeros(T, np.float32), FPS)
     return Analysis(driving, np.arange(T), reference, Affine.identity(), voice)
+
+
+@pytest.fixture(scope="session")
+def mesh() -> np.ndarray:
+    """A real face mesh, float32 `[468, 2]` pixels, for the stick person's head."""
+    return real_mesh()
+
+
+@pytest.fixture(scope="session")
+def reference(mesh) -> Reference:
+    """A drawn person of coloured limbs whose parts are known to the pixel."""
+    return stick_person(mesh)
+
+
+@pytest.fixture(scope="session")
+def renderer(reference) -> DraftRenderer:
+    """A draft renderer of the stick person."""
+    return DraftRenderer(reference)

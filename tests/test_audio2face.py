@@ -9,7 +9,6 @@ import pytest
 from apvgen.audio2face import builtin, features, load_voice_model
 from apvgen.audio2face import landmarks as lm
 from apvgen.audio2face.articulation import CHANNELS, FRAME_RATE, at_frames
-from apvgen.audio2face.expression import blink_shape, blinks, brows
 from apvgen.audio2face.mesh import FaceRig, frontal, load_fields
 from apvgen.audio2face.network import load_network
 from apvgen.errors import InputError, MissingModelError, NoPersonError
@@ -187,32 +186,6 @@ def test_a_closure_of_60_ms_is_seen_at_every_frame_rate_and_phase(fps):
         track = np.zeros((100, len(CHANNELS)))
         track[start : start + 3, 4] = 1
         assert at_frames(track, fps, int(2 * fps))[:, 4].max() > 0.99
-
-
-def test_blinks_come_at_a_human_rate_and_close_faster_than_they_open():
-    times = np.arange(0, 600, 1 / 60)
-    closure = blinks(times, np.zeros(0), np.random.default_rng(0))
-    count = np.count_nonzero((closure[1:] > 0.5) & (closure[:-1] <= 0.5))
-    assert 10 * 10 <= count <= 10 * 28
-    time = np.arange(0, 0.4, 0.001)
-    shape = blink_shape(time)
-    assert time[shape.argmax()] < 0.12
-    assert shape[-1] == 0
-
-
-def test_blinks_wait_for_a_pause_that_is_near():
-    times = np.arange(0, 60, 1 / 100)
-    pauses = np.arange(0.5, 60, 1.0)
-    closure = blinks(times, pauses, np.random.default_rng(1))
-    onsets = times[1:][(closure[1:] > 0) & (closure[:-1] == 0)]
-    assert np.abs(onsets[:, None] - pauses).min(1).max() < 0.03
-
-
-def test_brows_rise_with_an_accent():
-    loudness = np.zeros(1000)
-    loudness[500:540] = 1
-    raised = np.mean([brows(loudness, 100, np.random.default_rng(seed)) for seed in range(20)], axis=0)
-    assert raised[510:550].max() > 3 * np.abs(raised[:400]).max()
 
 
 # --- the model --------------------------------------------------------------------------------------------------------

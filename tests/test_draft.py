@@ -24,29 +24,12 @@ from stick_person import (
     between,
     is_colour,
     motion_of,
-    real_mesh,
-    stick_person,
     turned,
     with_mouth,
 )
 
 from apvgen.draft import DraftRenderer, geometry, skeleton
 from apvgen.types import Motion, Reference, Track
-
-
-@pytest.fixture(scope="module")
-def mesh() -> np.ndarray:
-    return real_mesh()
-
-
-@pytest.fixture(scope="module")
-def reference(mesh) -> Reference:
-    return stick_person(mesh)
-
-
-@pytest.fixture(scope="module")
-def renderer(reference) -> DraftRenderer:
-    return DraftRenderer(reference)
 
 
 class TestAlgebra:

@@ -3,27 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from stick_person import IRIS, JOINTS, LIPS, SKIN, at, is_colour, motion_of, real_mesh, stick_person, with_mouth
+from stick_person import IRIS, JOINTS, LIPS, SKIN, at, is_colour, motion_of, with_mouth
 
-from apvgen.draft import DraftRenderer, geometry
+from apvgen.draft import geometry
 from apvgen.draft.face import EYES, INNER_LIPS, OVAL, FaceSheet
 from apvgen.keypoints.mesh import face_triangles
-from apvgen.types import Reference
-
-
-@pytest.fixture(scope="module")
-def mesh() -> np.ndarray:
-    return real_mesh()
-
-
-@pytest.fixture(scope="module")
-def reference(mesh) -> Reference:
-    return stick_person(mesh)
-
-
-@pytest.fixture(scope="module")
-def renderer(reference) -> DraftRenderer:
-    return DraftRenderer(reference)
 
 
 class TestFace:

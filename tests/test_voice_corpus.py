@@ -1,6 +1,6 @@
 """The synthetic corpus: are the phone times true, do mouths do what phonetics says, is training reproducible?"""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def mouth_at(utterance: Utterance, ipa: str, channel: str) -> np.ndarray:
 def test_phones_fill_the_sound_without_gaps(engine):
     spoken = engine.speak("My baby bought five big apples.", Voice("en"))
     assert spoken.phones[-1].end == pytest.approx(spoken.duration, abs=1e-6)
-    for before, after in zip(spoken.phones, spoken.phones[1:], strict=False):
+    for before, after in pairwise(spoken.phones):
         assert before.end <= after.start + 1e-9
         assert after.start - before.end < 0.01
 
