@@ -65,7 +65,8 @@ def align(analysis: Analysis, options: AlignOptions, overrides: Sequence[fda.Ove
     """
     driving = analysis.driving
     vertices = turn_head(analysis.voice, driving.face, options)
-    flat = vertices[..., :2]
+    flat = vertices[..., :2].copy()
+    del vertices  # of a long clip, hundreds of megabytes
     fitted = fda.fit(flat, driving.face.xy[:, :468], options.mode)
     upright = fda.fit(flat, driving.face.xy[:, :468], "stable")
     bridged = bridge(fitted, flat, options)
@@ -100,8 +101,8 @@ def bridge(fitted: Affine, face: np.ndarray, options: AlignOptions) -> Affine:
 
 
 def _face_track(xy: np.ndarray, present: np.ndarray, like: Motion) -> Track:
-    score = np.repeat(present[:, None], xy.shape[1], 1).astype(np.float32)
-    return Track(FACE468, xy.astype(np.float32), score, like.hw, like.fps)
+    score = np.broadcast_to(present[:, None].astype(np.float32), xy.shape[:2])
+    return Track(FACE468, xy.astype(np.float32, copy=False), score, like.hw, like.fps)
 
 
 def _letterbox(source_hw: HW, output_hw: HW) -> Affine:

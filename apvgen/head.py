@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from apvgen.fda import STABLE_LANDMARKS
-from apvgen.types import Track
+from apvgen.types import FRAMES_AT_ONCE, Track
 
 
 def rotation_between(neutral: np.ndarray, posed: np.ndarray) -> np.ndarray:
@@ -41,5 +41,9 @@ def nearest_rotation(matrices: np.ndarray) -> np.ndarray:
 
 def turn(vertices: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """Rotate `[T, N, 3]` meshes about their own centre by `[T, 3, 3]`; keeps the dtype."""
-    centre = vertices.mean(1, keepdims=True)
-    return (np.einsum("tij,tnj->tni", rotation, vertices - centre) + centre).astype(vertices.dtype)
+    turned = np.empty_like(vertices)
+    for start in range(0, len(vertices), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        centre = vertices[part].mean(1, keepdims=True)
+        turned[part] = np.einsum("tij,tnj->tni", rotation[part], vertices[part] - centre) + centre
+    return turned

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, int, int], None]
 
 MOTION_SUFFIX = ".npz"
+VOICE_RATE = 16_000
+"""Samples a second that the voice models listen to; a result's sound keeps the rate of its source."""
+
 ANALYSIS_SIDE = 1280
 """Driving frames larger than this are reduced before detection: MediaPipe's networks see at most 256 px anyway."""
 
@@ -81,7 +84,7 @@ class Animator:
         """
         options = self.options
         project.check_roles(inputs)
-        audio = read_audio(Path(inputs["voice"]), options.limits)
+        audio = read_audio(Path(inputs["voice"]), options.limits, VOICE_RATE)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
         reference, window, mesh = self._read_reference(Path(inputs["reference"]))
@@ -91,7 +94,9 @@ class Animator:
         voice = self.voice_model.animate(audio, mesh, options.fps, frames, options.seed)
         on_progress("voice", frames, frames)
 
-        analysis = Analysis(driving.take(index), index, reference, window, voice)
+        as_it_is = np.array_equal(index, np.arange(len(driving)))
+        shown = driving if as_it_is else driving.take(index)
+        analysis = Analysis(shown, index, reference, window, voice)
         alignment = align(analysis, options.align, (), options.hw)
         made = project.create(folder, inputs, options)
         project.save_tracks(made, analysis, alignment)

@@ -20,6 +20,9 @@ import numpy as np
 
 HW = tuple[int, int]
 
+FRAMES_AT_ONCE = 512
+"""Frames of a long track that are computed on together, so that temporary arrays stay small."""
+
 
 def _check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     fits = array.ndim == len(shape) and all(
@@ -160,12 +163,18 @@ class Affine:
         return cls(np.ones(2), np.zeros(2))
 
     def apply(self, xy: np.ndarray) -> np.ndarray:
-        """Map `[..., 2]` points; a per-frame map wants `[T, ..., 2]`. Keeps the dtype."""
-        if self.a.ndim == 1:
+        """Map `[..., 2]` points; a per-frame map wants `[T, ..., 2]`. Computes in float64, keeps the dtype of `xy`."""
+        if self.a.ndim == 2:
+            _check_shape("points of a per-frame map", xy, (len(self.a), *([None] * (xy.ndim - 2)), 2))
+        if xy.ndim < 3:
             return (self.a * xy + self.b).astype(xy.dtype)
-        _check_shape("points of a per-frame map", xy, (len(self.a), *([None] * (xy.ndim - 2)), 2))
-        per_frame = (len(self.a), *([1] * (xy.ndim - 2)), 2)
-        return (self.a.reshape(per_frame) * xy + self.b.reshape(per_frame)).astype(xy.dtype)
+        per_frame = (-1, *([1] * (xy.ndim - 2)), 2)
+        mapped = np.empty_like(xy)
+        for start in range(0, len(xy), FRAMES_AT_ONCE):
+            part = slice(start, start + FRAMES_AT_ONCE)
+            a, b = (self.a[part], self.b[part]) if self.a.ndim == 2 else (self.a, self.b)
+            mapped[part] = a.reshape(per_frame) * xy[part] + b.reshape(per_frame)
+        return mapped
 
     def then(self, after: Affine) -> Affine:
         """The map that applies this one first and `after` second."""
