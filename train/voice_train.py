@@ -45,7 +45,7 @@ class TrainConfig:
 
     scenes: int = 4000
     held_out_scenes: int = 100
-    steps: int = 4000
+    steps: int = 8000
     batch: int = 16
     crop: int = 200
     """Articulation frames a sample."""
