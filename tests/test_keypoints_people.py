@@ -13,10 +13,10 @@ from apvgen.keypoints.people import (
     overlap,
     track_people,
 )
-from apvgen.keypoints.quest import Guess, Search, best_match
+from apvgen.keypoints.quest import Guess, Search, best_match, territory
 
 HW = (100, 200)
-RED, BLUE = np.eye(64, dtype=np.float32)[[3, 40]]
+RED, BLUE = np.eye(96, dtype=np.float32)[[3, 40]]
 
 
 def seen(left: float, look: np.ndarray = RED, width: float = 30) -> Sighting:
@@ -128,3 +128,14 @@ def test_a_guess_begins_with_the_largest_and_stays_with_the_same():
     assert guess.begins_shot(9)
     guess.update(10, [], cut=False)
     assert guess.expected(10) is None
+
+
+def test_a_territory_ends_where_others_begin():
+    mine = np.array([100, 0, 200, 300.0])
+    right, left, overlapping, below = ([260, 0, 360, 300], [0, 0, 60, 300], [160, 0, 260, 300], [100, 400, 200, 700])
+    assert territory(mine, [np.array(right)]).tolist() == [-np.inf, -np.inf, 260, np.inf]
+    assert territory(mine, [np.array(left), np.array(right)]).tolist() == [60, -np.inf, 260, np.inf]
+    assert territory(mine, [np.array(overlapping)]).tolist() == [-np.inf, -np.inf, 180, np.inf]
+    assert territory(mine, [np.array(below)]).tolist() == [-np.inf, -np.inf, np.inf, 400]
+    assert np.isinf(territory(mine, [mine + 5])).all()
+    assert np.isinf(territory(mine, [])).all()

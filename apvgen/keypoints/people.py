@@ -19,6 +19,9 @@ _LEAST_OVERLAP = 0.1
 _LEAST_LIKENESS = 0.35
 """Likeness of one person's clothes in two shots is rarely lower."""
 
+_MIDDLE_X, _MIDDLE_Y = (0.4, 0.6), (0.45, 0.6)
+"""The part of a box that shows a person's clothes whether the legs are in the picture or not."""
+
 _MEMORY = 4
 """Samples (two seconds) for which a person who is not seen is still expected at the same place."""
 
@@ -29,8 +32,7 @@ _RARE = 0.05
 class Sighting(NamedTuple):
     """One person in one frame.
 
-    box: float32 `[4]` left, top, right, bottom in pixels, inside the picture. look: float32 `[64]`, sums to 1, the
-    colours of the middle of the box.
+    box: float32 `[4]` left, top, right, bottom in pixels, inside the picture. look: see `look_of`.
     """
 
     box: np.ndarray
@@ -67,18 +69,20 @@ class PersonTrack:
 
 
 def look_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The colours in the middle third of a box: `[64]`, hue by saturation, summing to 1; zeros outside the picture.
+    """The colours of a person's middle: hue, saturation and value in `[96]` bins that sum to 1; zeros off the picture.
 
-    image: RGB uint8 `[H, W, 3]`. box: left, top, right, bottom in pixels.
+    image: RGB uint8 `[H, W, 3]`. box: left, top, right, bottom in pixels. A small part of the box, since the rest
+    shows the background or whoever stands behind.
     """
     left, top, right, bottom = box
-    third = np.array([left + (right - left) / 3, top + (bottom - top) / 3, (right - left) / 3, (bottom - top) / 3])
-    x, y, width, height = np.maximum(np.rint(third), 0).astype(int).tolist()
-    patch = image[y : y + max(height, 1), x : x + max(width, 1)]
+    x = left + np.array(_MIDDLE_X) * (right - left)
+    y = top + np.array(_MIDDLE_Y) * (bottom - top)
+    (x0, x1), (y0, y1) = np.maximum(x, 0).astype(int), np.maximum(y, 0).astype(int)
+    patch = image[y0 : y1 + 1, x0 : x1 + 1]
     if not patch.size:
-        return np.zeros(64, np.float32)
+        return np.zeros(96, np.float32)
     hsv = cv2.cvtColor(np.ascontiguousarray(patch), cv2.COLOR_RGB2HSV)
-    counts = cv2.calcHist([hsv], [0, 1], None, [8, 8], [0, 180, 0, 256]).ravel()
+    counts = cv2.calcHist([hsv], [0, 1, 2], None, [6, 4, 4], [0, 180, 0, 256, 0, 256]).ravel()
     return counts / counts.sum()
 
 
@@ -120,23 +124,25 @@ Path = dict[int, Sighting]
 
 
 def _link(survey: Survey) -> list[Path]:
-    """Join sightings of successive samples whose boxes overlap most, never across a cut."""
+    """Join sightings of successive samples that overlap, those first that overlap most and look most alike; never
+    across a cut.
+    """
     paths: list[Path] = []
     samples = sorted(survey.sightings)
     for k, frame in enumerate(samples):
         shot = max((cut for cut in survey.cuts if cut <= frame), default=0)
-        recent = [path for path in paths if max(path) >= max(shot, samples[max(k - _MEMORY, 0)]) and max(path) < frame]
-        free = list(survey.sightings[frame])
-        pairs = [
-            (overlap(sighting.box, path[max(path)].box) + 0.2 * _likeness(sighting, path[max(path)]), i, j)
-            for i, path in enumerate(recent)
-            for j, sighting in enumerate(free)
-            if overlap(sighting.box, path[max(path)].box) > _LEAST_OVERLAP
-        ]
+        recent = [path for path in paths if max(path) >= max(shot, samples[max(k - _MEMORY, 0)])]
+        free: dict[int, Sighting] = dict(enumerate(survey.sightings[frame]))
+        pairs = []
+        for i, path in enumerate(recent):
+            last = path[max(path)]
+            for j, sighting in free.items():
+                shared = float(overlap(sighting.box, last.box))
+                if shared > _LEAST_OVERLAP:
+                    pairs.append((shared + _likeness(path, {frame: sighting}), i, j))
         for i, j in _best_pairs(pairs):
-            recent[i][frame] = free[j]
-            free[j] = None
-        paths += [{frame: sighting} for sighting in free if sighting is not None]
+            recent[i][frame] = free.pop(j)
+        paths += [{frame: sighting} for sighting in free.values()]
     return paths
 
 
@@ -145,7 +151,7 @@ def _merge(paths: list[Path], least: float) -> list[Path]:
     paths = list(paths)
     while True:
         pairs = [
-            (_likeness_of_paths(a, b), i, j)
+            (_likeness(a, b), i, j)
             for i, a in enumerate(paths)
             for j, b in enumerate(paths[:i])
             if not a.keys() & b.keys()
@@ -165,12 +171,8 @@ def _best_pairs(pairs: Iterable[tuple[float, int, int]]) -> list[tuple[int, int]
     return chosen
 
 
-def _likeness(a: Sighting, b: Sighting) -> float:
-    """Histogram intersection, in [0, 1]."""
-    return float(np.minimum(a.look, b.look).sum())
-
-
-def _likeness_of_paths(a: Path, b: Path) -> float:
+def _likeness(a: Path, b: Path) -> float:
+    """Histogram intersection of the mean looks, in [0, 1]."""
     looks = [np.mean([sighting.look for sighting in path.values()], axis=0) for path in (a, b)]
     return float(np.minimum(*looks).sum())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,9 @@ from apvgen.keypoints.people import PersonTrack, overlap
 
 _LEAST_FIT = 0.2
 """IoU of a person's box found in a frame with the box expected there."""
+
+_LEAST_APART = 0.3
+"""Distance of two boxes' centres, in their mean side, below which one person stands before the other."""
 
 _CLEARLY = 0.1
 """By how much more IoU a box belongs to somebody else."""
@@ -29,6 +32,10 @@ class Quest(Protocol):
         ...
 
     def begins_shot(self, frame: int) -> bool: ...
+
+    def territory(self, frame: int) -> np.ndarray | None:
+        """The part `[4]` of the picture that may show the wanted person, who has others beside; None for all of it."""
+        ...
 
 
 def best_match(boxes: Sequence[np.ndarray], expected: np.ndarray) -> int | None:
@@ -63,6 +70,9 @@ class Guess:
     def begins_shot(self, frame: int) -> bool:
         return frame == self._shot
 
+    def territory(self, frame: int) -> np.ndarray | None:  # noqa: ARG002
+        return None
+
 
 @dataclass(frozen=True)
 class Search:
@@ -93,3 +103,35 @@ class Search:
 
     def begins_shot(self, frame: int) -> bool:
         return frame in self.cuts
+
+    def territory(self, frame: int) -> np.ndarray | None:
+        mine, others = self.boxes[frame], self.others[:, frame]
+        others = others[np.isfinite(others).all(-1)]
+        return None if np.isnan(mine).any() or not len(others) else territory(mine, others)
+
+    def is_alone(self, start: int, stop: int) -> bool:
+        """Whether nobody else is expected in the frames from `start` to `stop`."""
+        return not np.isfinite(self.others[:, start:stop]).any()
+
+
+def territory(mine: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
+    """The part `[4]` of a picture, infinite where nobody bounds it, that may show the person of one of some boxes."""
+    free = np.array([-np.inf, -np.inf, np.inf, np.inf])
+    for other in others:
+        _cede(free, mine, other)
+    return free
+
+
+def _cede(free: np.ndarray, mine: np.ndarray, other: np.ndarray) -> None:
+    """Take from `free` what lies behind the side that another person's box turns to mine.
+
+    Arms reach beyond boxes, so a gap between the two stays free; an overlap is halved.
+    """
+    apart = (other[:2] + other[2:] - mine[:2] - mine[2:]) / (mine[2:] - mine[:2] + other[2:] - other[:2])
+    axis = int(np.argmax(abs(apart)))
+    if abs(apart[axis]) < _LEAST_APART:
+        return
+    if apart[axis] > 0:
+        free[axis + 2] = min(free[axis + 2], max(other[axis], (mine[axis + 2] + other[axis]) / 2))
+    else:
+        free[axis] = max(free[axis], min(other[axis + 2], (mine[axis] + other[axis + 2]) / 2))
