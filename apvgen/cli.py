@@ -189,6 +189,7 @@ def run(out: Path, folder: Path | None, renderer: str, as_json: bool, **given: A
     from apvgen import pipeline
 
     folder = folder or out.with_suffix(".project")
+    _check_places(out, folder, given)
     with _progress(as_json) as on_progress:
         made = _analyse(folder, given, on_progress)
         rendered = pipeline.render(made, out, on_progress)
@@ -207,6 +208,17 @@ def doctor(as_json: bool) -> None:
     text = "\n".join(part for pair in zip(lines, advice, strict=True) for part in pair if part)
     _say(as_json, {"checks": [vars(check) for check in checks]}, text)
     sys.exit(0 if all(check.ok or not check.required for check in checks) else 1)
+
+
+def _check_places(out: Path, folder: Path, given: dict[str, Any]) -> None:
+    """Refuse, before any work, an output that would fail or overwrite what the user gave."""
+    from apvgen import media, project
+
+    media.check_output(out)
+    for role in project.ROLES:
+        if given[role].resolve() in (out.resolve(), out.with_suffix(".json").resolve()):
+            raise InputError(f"--out {out} would overwrite the {role} file; name another file.")
+    project.check_folder(folder)
 
 
 def _verdict(check: Check) -> str:
@@ -233,8 +245,10 @@ def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Pr
 def _align_again(stored: Project, options: config.Options, overrides: tuple[Override, ...]) -> Project:
     from apvgen import pipeline
 
-    if replace(options, align=stored.settings.options.align) != stored.settings.options:
-        raise InputError("Only alignment options can change without a new analysis; give the three inputs again.")
+    before = stored.settings.options
+    changed = [name for name, value in vars(options).items() if value != getattr(before, name) and name != "align"]
+    if changed:
+        raise InputError(f"A change of {', '.join(changed)} needs a new analysis; give the three inputs again.")
     return pipeline.realign(stored, options.align, overrides or stored.settings.overrides)
 
 

@@ -30,6 +30,11 @@ class Limits:
     image_pixels: int = 50_000_000
     video_pixels: int = 4096 * 2304
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 < value < float("inf"):
+                raise ValueError(f"the limit {name} must be a positive number, not {value}")
+
 
 @dataclass(frozen=True)
 class AlignOptions:
@@ -47,8 +52,10 @@ class AlignOptions:
     def __post_init__(self) -> None:
         _check_choice("FDA mode", self.mode, FdaMode)
         _check_choice("head rotation", self.head_rotation, HeadRotation)
-        if self.smoothing < 0 or self.max_gap < 0:
-            raise ValueError("smoothing and max_gap must not be negative")
+        if not 0 <= self.smoothing <= 1000:
+            raise ValueError(f"smoothing must lie between 0 and 1000 frames, not {self.smoothing}")
+        if self.max_gap < 0:
+            raise ValueError(f"max_gap must not be negative, as {self.max_gap} is")
 
 
 @dataclass(frozen=True)
@@ -76,3 +83,5 @@ class Options:
             raise ValueError(f"the output size must be even and between 64 and 4096 px a side, not {self.hw}")
         if self.person < 0:
             raise ValueError(f"person counts from 0, so {self.person} is none")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"a seed must lie between 0 and 2^63, not {self.seed}")

@@ -20,13 +20,13 @@ import numpy as np
 from apvgen import __version__, project, tracks
 from apvgen.align import Alignment, Analysis, align
 from apvgen.config import AlignOptions, Options
-from apvgen.errors import NoPersonError
+from apvgen.errors import InputError, NoPersonError
 from apvgen.fda import Override
 from apvgen.files import complete_or_absent
 from apvgen.keypoints.cache import cached_motion
 from apvgen.media import VideoReader, check_voice, content_hash, read_audio, read_image, write_video
 from apvgen.project import Project
-from apvgen.retarget import fit_window, map_motion, person_box
+from apvgen.retarget import fit_window, head_box, map_motion, person_box
 from apvgen.timeline import frames_for, motion_indices, shown_at
 from apvgen.types import HW, Affine, Motion, Reference
 
@@ -84,6 +84,7 @@ class Animator:
         """
         options = self.options
         project.check_roles(inputs)
+        project.check_folder(folder)
         audio = read_audio(Path(inputs["voice"]), options.limits, VOICE_RATE)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
@@ -110,12 +111,16 @@ class Animator:
             raise NoPersonError(
                 f"No face was found in the reference photo {path.name}; use a photo that shows one face clearly."
             )
-        window = fit_window(found.hw, self.options.hw, person_box(found))
+        window = fit_window(found.hw, self.options.hw, person_box(found), head_box(found.face))
         motion = map_motion(found, window, self.options.hw)
         return motion, window, np.concatenate([motion.face.xy[0], motion.face.depth[0][:, None]], -1)
 
     def _read_driving(self, path: Path, frames: int, on_progress: OnProgress) -> Motion:
         if path.suffix.lower() == MOTION_SUFFIX:
+            if self.options.person:
+                raise NoPersonError(
+                    f"{path.name} holds the motion of one person; person {self.options.person} is none."
+                )
             return at_fps(tracks.load_motion(path), self.options.fps)
         options, detector = self.options, self.detector
         video = VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE, max_frames=frames)
@@ -167,8 +172,14 @@ def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> d
 
 
 def realign(made: Project, options: AlignOptions, overrides: Sequence[Override]) -> Project:
-    """Apply other alignment options or overrides to an analysed project; nothing is detected again."""
+    """Apply other alignment options or overrides to an analysed project; nothing is detected again.
+
+    Raises InputError for an override beyond the clip, ProjectError for a project that is not analysed.
+    """
     analysis, _ = project.load_tracks(made)
+    beyond = [key.frame for key in overrides if key.frame >= len(analysis)]
+    if beyond:
+        raise InputError(f"Frame {beyond[0]} cannot be overridden: the clip has frames 0 to {len(analysis) - 1}.")
     alignment = align(analysis, options, overrides, analysis.reference.hw)
     project.save_tracks(made, analysis, alignment)
     report = summarise(analysis, alignment, int(made.settings.report["motion_frames"]))

@@ -96,11 +96,23 @@ def create(folder: Path, inputs: Mapping[str, Path], options: Options) -> Projec
     Raises InputError for a missing role or file, OutputError when the folder cannot be written.
     """
     check_roles(inputs)
+    check_folder(folder)
     copies = {role: _copy_input(folder, role, Path(inputs[role])) for role in ROLES}
     settings = Settings(copies, options)
     (folder / "tracks.npz").unlink(missing_ok=True)
     _write_settings(folder, settings)
     return Project(folder, settings)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ProjectError when a project written to `folder` would mix with files that are not one's."""
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(f"{folder} is a file; name a folder for the project.")
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            load(folder)
+        except ProjectError as error:
+            raise ProjectError(f"{folder} holds other files and is no project; name a new or empty folder.") from error
 
 
 def check_roles(inputs: Mapping[str, Path]) -> None:
@@ -145,7 +157,7 @@ def load(folder: Path) -> Project:
     file = folder / "project.json"
     try:
         stored = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ProjectError(f"{folder} is not a project folder: it has no project.json; analyse first.") from error
     except (OSError, ValueError) as error:
         raise ProjectError(f"{file} cannot be read ({error}); restore it or analyse again.") from error

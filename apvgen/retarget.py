@@ -16,6 +16,10 @@ SEEN_SCORE = 0.3
 """A joint counts as visible above this score (same file)."""
 
 
+HAIR = np.array([0.3, 0.7])
+"""What hair adds to a face mesh's box at either side and above, in widths and heights of it."""
+
+
 def fit_body(driving: Track, reference: Track) -> Affine:
     """The map from driving pixels to reference pixels: one scale, as in ControlNeXt-SVD-v2 and MimicMotion.
 
@@ -52,17 +56,23 @@ def map_motion(motion: Motion, affine: Affine, hw: HW) -> Motion:
     return Motion(*(map_track(part, affine, hw) for part in (motion.body, motion.hands, motion.face)))
 
 
-def fit_window(source_hw: HW, output_hw: HW, person: np.ndarray | None = None) -> Affine:
+def fit_window(
+    source_hw: HW, output_hw: HW, person: np.ndarray | None = None, head: np.ndarray | None = None
+) -> Affine:
     """The uniform map that fills an output picture with the best window of a source picture.
 
-    person: box `(x0, y0, x1, y1)` in source pixels to keep inside; the window is centred on it as far as the
-    picture's edges allow. Without it the window is central. Returns source pixels -> output pixels.
+    person, head: boxes `(x0, y0, x1, y1)` in source pixels. The window is centred on the person as far as the picture's
+    edges allow, and where it is smaller than the person the head stays inside. Without a person it is central.
+    Returns source pixels -> output pixels.
     """
     source, output = np.array(source_hw[::-1], float), np.array(output_hw[::-1], float)
     scale = (output / source).max()
     window = output / scale
     centre = source / 2 if person is None else (np.asarray(person[:2]) + np.asarray(person[2:])) / 2
-    corner = np.clip(centre - window / 2, 0, source - window)
+    corner = centre - window / 2
+    if head is not None:
+        corner = np.minimum(np.maximum(corner, head[2:] - window), head[:2])
+    corner = np.clip(corner, 0, source - window)
     return Affine(np.full(2, scale), -scale * corner)
 
 
@@ -74,3 +84,13 @@ def person_box(motion: Motion, t: int = 0) -> np.ndarray | None:
         return None
     points = np.clip(points, 0, [motion.hw[1], motion.hw[0]])
     return np.concatenate([points.min(0), points.max(0)])
+
+
+def head_box(face: Track, t: int = 0) -> np.ndarray | None:
+    """Box `(x0, y0, x1, y1)` in pixels around the head of frame `t`, hair included; None without a face."""
+    points = face.xy[t][face.seen[t]]
+    if not len(points):
+        return None
+    low, high = points.min(0), points.max(0)
+    size = high - low
+    return np.array([*(low - HAIR * size), high[0] + HAIR[0] * size[0], high[1]])

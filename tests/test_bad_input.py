@@ -200,3 +200,19 @@ def test_a_full_disk_is_one_clear_sentence(example, tmp_path):
     assert "Error: " in errors
     assert "Traceback" not in errors
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".mp4", ".npz", ".partial")]
+
+
+def test_a_small_person_in_a_large_photo_is_cut_out_whole(photo):
+    from apvgen.keypoints import load_detector
+    from apvgen.keypoints.mask import person_mask
+
+    height, width = photo.shape[:2]
+    wide = np.full((4 * height, 4 * width, 3), 200, np.uint8)
+    wide[height : 2 * height, width : 2 * width] = photo
+    found = load_detector("mediapipe").detect_image(photo).body
+    body = np.where(found.seen[0][:, None], found.xy[0], np.nan)
+    alone, small = person_mask(photo, body), person_mask(wide, body + np.array([width, height]))
+    inside = small[height : 2 * height, width : 2 * width]
+    overlap = np.minimum(alone, inside).sum() / np.maximum(alone, inside).sum()
+    assert overlap > 0.9
+    assert small.sum() == pytest.approx(inside.sum(), rel=0.1)

@@ -41,6 +41,11 @@ def test_help_does_not_import_heavy_packages():
         ("--size", "big", "HEIGHTxWIDTH"),
         ("--size", "63x512", "between 64 and 4096"),
         ("--override", "0 0 0 0 0", "out of range"),
+        ("--seed", "-1", "between 0 and 2^63"),
+        ("--smoothing", "nan", "between 0 and 1000"),
+        ("--smoothing", "1e12", "between 0 and 1000"),
+        ("--max-seconds", "nan", "positive number"),
+        ("--max-mib", "-4", "positive number"),
     ],
 )
 def test_bad_options_are_one_clear_sentence(monkeypatch, capsys, tmp_path, option, value, message):
@@ -56,6 +61,21 @@ def test_half_of_the_inputs_is_refused(monkeypatch, capsys, tmp_path):
     code, text = failing(monkeypatch, capsys, "analyse", "--project", str(tmp_path), "--voice", "a.wav")
     assert code == 2
     assert "No reference and no driving was given" in text
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("own.mp4", "would overwrite the voice file"), ("x.avi", "end in .mp4"), ("folder.mp4", "is a folder")],
+)
+def test_a_bad_place_for_the_result_is_refused_before_any_work(monkeypatch, capsys, tmp_path, out, message):
+    (tmp_path / "own.mp4").write_bytes(b"my recording")
+    (tmp_path / "folder.mp4").mkdir()
+    inputs = ["--reference", "a.png", "--driving", "b.mp4", "--voice", str(tmp_path / "own.mp4")]
+    code, text = failing(monkeypatch, capsys, "run", *inputs, "--out", str(tmp_path / out))
+    assert code == 2
+    assert message in text
+    assert (tmp_path / "own.mp4").read_bytes() == b"my recording"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.mp4", "own.mp4"]
 
 
 def test_a_folder_that_is_no_project_is_named(monkeypatch, capsys, tmp_path):

@@ -148,6 +148,21 @@ def test_realigning_changes_the_drawn_face_and_is_remembered(animator, inputs, t
     np.testing.assert_array_equal(after.target.body.xy, before.target.body.xy)
 
 
+def test_an_override_beyond_the_clip_is_refused(animator, inputs, tmp_path):
+    made = animator.analyse(inputs, tmp_path / "p")
+    with pytest.raises(InputError, match="frames 0 to 29"):
+        pipeline.realign(made, AlignOptions(), [Override(30)])
+    assert project.load(made.folder).settings.overrides == ()
+
+
+def test_a_motion_file_has_no_second_person(animator, inputs, tmp_path):
+    path = tmp_path / "motion.npz"
+    tracks.save_motion(path, motion_of(5, (96, 64), Fraction(25)))
+    animator.options = Options(hw=(192, 128), person=1)
+    with pytest.raises(NoPersonError, match="motion of one person"):
+        animator.analyse({**inputs, "driving": path}, tmp_path / "p")
+
+
 def test_the_preview_has_picture_sound_and_its_settings_beside_it(animator, inputs, tmp_path):
     made = animator.analyse(inputs, tmp_path / "p")
     told = []

@@ -73,6 +73,17 @@ def test_creating_again_drops_an_analysis_of_other_inputs(tmp_path, inputs, anal
     assert not project.create(tmp_path / "p", inputs, Options(seed=1)).analysed
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path, inputs):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "project.json").write_text('{"mine": true}')
+    with pytest.raises(ProjectError, match="new or empty folder"):
+        project.create(other, inputs, Options())
+    assert (other / "project.json").read_text() == '{"mine": true}'
+    with pytest.raises(ProjectError, match="is a file"):
+        project.create(inputs["voice"], inputs, Options())
+
+
 def test_missing_inputs_are_named(tmp_path, inputs):
     with pytest.raises(InputError, match="No voice was given"):
         project.create(tmp_path / "p", {role: inputs[role] for role in ("reference", "driving")}, Options())

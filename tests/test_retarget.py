@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from apvgen.errors import NoPersonError
-from apvgen.layouts import BODY18
-from apvgen.retarget import FIT_JOINTS, fit_body, fit_window, map_track
+from apvgen.layouts import BODY18, FACE478
+from apvgen.retarget import FIT_JOINTS, fit_body, fit_window, head_box, map_track
 from apvgen.types import Affine, Track
 
 
@@ -63,6 +63,22 @@ def test_window_keeps_the_person_and_fills_the_output():
     assert (corners <= [800 + 1e-9, 1275 + 1e-9]).all()
     assert corners[0, 1] == pytest.approx(0)
     assert affine.a[0] == affine.a[1]
+
+
+def test_a_window_smaller_than_the_person_keeps_the_head():
+    head = np.array([400.0, 60.0, 600.0, 300.0])
+    affine = fit_window((1024, 1024), (576, 1024), np.array([200, 90, 800, 1024]), head)
+    low, high = affine.apply(head.reshape(2, 2))
+    assert (low >= 0).all()
+    assert (high <= [1024, 576]).all()
+
+
+def test_a_head_has_room_for_hair_above_the_face_mesh():
+    xy = np.random.default_rng(0).uniform([100, 200], [200, 300], (1, 478, 2)).astype(np.float32)
+    face = Track(FACE478, xy, np.ones((1, 478), np.float32), (768, 512), Fraction(25))
+    left, top, right, bottom = head_box(face)
+    np.testing.assert_allclose([left, top, right, bottom], [70, 130, 230, 300], atol=2)
+    assert head_box(Track.empty(FACE478, 1, (768, 512), Fraction(25))) is None
 
 
 def test_depth_scales_with_x():

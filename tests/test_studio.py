@@ -151,7 +151,7 @@ def test_what_people_named_their_files_cannot_become_html(studio):
 
 
 def test_findings_survive_a_voice_that_never_opens_the_mouth():
-    told = {what: much for what, much, _ in words.findings({**REPORT, "lip_gap_kept": float("nan")})}
+    told = {what: much for what, much, _ in words.findings({**REPORT, "lip_gap_kept": None})}
     assert told["Lip opening kept"] == "not known: the voice never opens the mouth"
     assert told["Length"] == "0.48 s, 12 frames at 25 a second"
 

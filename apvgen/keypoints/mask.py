@@ -12,6 +12,9 @@ EDGE_RADIUS = 16
 EDGE_EPSILON = 2.5**2
 """Guided filter: the network works at 256 x 256, so its edges lie within about this many pixels of the true ones."""
 
+SMALL = 0.75
+"""The network sees a person's surroundings alone when they take less than this of the picture's width and height."""
+
 DOUBTFUL = 0.3
 """A gap in the person with a higher mean than this is something held or worn that the network is unsure of."""
 
@@ -20,8 +23,15 @@ def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.nd
     """float32 `[H, W]` in [0, 1], 1 on the person.
 
     image: RGB uint8 `[H, W, 3]`. keypoints: `[N, 2]` pixels of the wanted person, NaN where missed; with them, other
-    people who do not touch this one are left out. Raises MissingModelError when mediapipe is not installed.
+    people who do not touch this one are left out, and a person who is small in the picture is looked at closely.
+    Raises MissingModelError when mediapipe is not installed.
     """
+    if keypoints is not None:
+        (left, top), (right, bottom) = _surroundings(keypoints, image.shape[:2])
+        if max((right - left) / image.shape[1], (bottom - top) / image.shape[0]) < SMALL:
+            mask = np.zeros(image.shape[:2], np.float32)
+            mask[top:bottom, left:right] = person_mask(image[top:bottom, left:right], keypoints - (left, top))
+            return mask
     height, width = image.shape[:2]
     radius = max(round(EDGE_RADIUS * max(height, width) / 768), 2)
     raw = _raw_mask(image)
@@ -30,6 +40,17 @@ def person_mask(image: np.ndarray, keypoints: np.ndarray | None = None) -> np.nd
     person = _without_doubtful_holes(raw).astype(np.float32)
     mask = refined.clip(cv2.erode(person, kernel), cv2.dilate(person, kernel)).astype(np.float32)
     return mask if keypoints is None else only_person(mask, keypoints)
+
+
+def _surroundings(keypoints: np.ndarray, hw: tuple[int, int]) -> np.ndarray:
+    """Corners int `[2, 2]` (x, y) of the keypoints' box and as much again around it, within the picture."""
+    size = np.array(hw[::-1])
+    known = keypoints[np.isfinite(keypoints).all(-1)]
+    if not len(known):
+        return np.stack([np.zeros(2, int), size])
+    low, high = known.min(0), known.max(0)
+    margin = max(high - low) / 2
+    return np.clip(np.stack([low - margin, high + margin]), 0, size).astype(int)
 
 
 def only_person(mask: np.ndarray, keypoints: np.ndarray) -> np.ndarray:

@@ -4,11 +4,12 @@ from apvgen.media.image import read_image
 from apvgen.media.sound import check_voice, read_audio
 from apvgen.media.source import content_hash
 from apvgen.media.video import VideoInfo, VideoReader, probe_video
-from apvgen.media.writer import read_metadata, write_video
+from apvgen.media.writer import check_output, read_metadata, write_video
 
 __all__ = [
     "VideoInfo",
     "VideoReader",
+    "check_output",
     "check_voice",
     "content_hash",
     "probe_video",

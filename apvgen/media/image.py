@@ -46,7 +46,7 @@ def _check_size(image: Image.Image, path: PathLike, limits: Limits) -> None:
     if width * height > limits.image_pixels:
         raise LimitError(
             f"{path} has {width} x {height} pixels, more than the {limits.image_pixels} allowed: "
-            "give a smaller picture, or raise the image_pixels limit"
+            "give a smaller picture, or raise the limit (image_pixels)"
         )
 
 

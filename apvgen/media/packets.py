@@ -144,7 +144,10 @@ def _read_stamps(
         if passed > most_ticks:
             raise _too_long(path, float(passed * stream.time_base), limits)
         if len(stamps) > most_frames:
-            raise LimitError(f"{path} has more than {most_frames:g} frames: cut it, or raise the video_seconds limit")
+            raise LimitError(
+                f"{path} has more than {most_frames:g} frames: cut it, "
+                "or raise the limit (--max-seconds, video_seconds)"
+            )
     return stamps, latest
 
 
@@ -208,5 +211,5 @@ def check_whole(container: InputContainer, end_of_file: Fraction, path: PathLike
 def _too_long(path: PathLike, seconds: float, limits: Limits) -> LimitError:
     return LimitError(
         f"{path} is longer than the {limits.video_seconds:g} s allowed (at least {seconds:.0f} s): "
-        "cut it, or raise the video_seconds limit"
+        "cut it, or raise the limit (--max-seconds, video_seconds)"
     )

@@ -77,8 +77,8 @@ def _read_blocks(path: PathLike, limits: Limits) -> tuple[list[np.ndarray], int]
             total += silence + block.shape[1]
             if total > limits.audio_seconds * rate:
                 raise LimitError(
-                    f"{path} has more sound than the {limits.audio_seconds:g} s allowed: cut it, or raise the "
-                    "audio_seconds limit"
+                    f"{path} has more sound than the {limits.audio_seconds:g} s allowed: cut it, "
+                    "or raise the limit (--max-seconds, audio_seconds)"
                 )
             blocks += [np.zeros((len(block), silence), np.float32), block]
         if zero is None:

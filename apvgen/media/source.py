@@ -61,7 +61,7 @@ def local_file(path: PathLike, limits: Limits) -> Path:
     if info.st_size > limits.file_bytes:
         raise LimitError(
             f"{place} has {info.st_size / 2**20:.0f} MiB, more than the {limits.file_bytes / 2**20:.0f} MiB allowed: "
-            "cut or re-encode it, or raise the file_bytes limit"
+            "cut or re-encode it, or raise the limit (--max-mib, file_bytes)"
         )
     return place
 

@@ -179,5 +179,5 @@ def _check_size(width: int, height: int, path: PathLike, limits: Limits) -> None
     if width * height > limits.video_pixels:
         raise LimitError(
             f"{path} has {width} x {height} pixels, more than the {limits.video_pixels} allowed: give a smaller video, "
-            "or raise the video_pixels limit"
+            "or raise the limit (video_pixels)"
         )

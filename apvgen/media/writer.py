@@ -38,8 +38,7 @@ def write_video(
     sound or metadata of the wrong form; and whatever `frames` raises.
     """
     target = Path(path)
-    if target.suffix.lower() != ".mp4":
-        raise OutputError(f"{target} would be an MP4 under another name: let the name end in .mp4")
+    check_output(target)
     # Containers hold a rate as two 32-bit numbers, which those of a float do not fit.
     rate = Fraction(fps).limit_denominator(100_000)
     if rate <= 0:
@@ -57,6 +56,15 @@ def write_video(
         with suppress(OSError):
             partial.unlink()
     return target
+
+
+def check_output(path: PathLike) -> None:
+    """Raise OutputError for a place that `write_video` cannot write to, as far as can be known before the work."""
+    target = Path(path)
+    if target.suffix.lower() != ".mp4":
+        raise OutputError(f"{target} would be an MP4 under another name: let the name end in .mp4")
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder: give the video a name of its own")
 
 
 def read_metadata(path: PathLike) -> dict:

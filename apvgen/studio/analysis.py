@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from functools import partial
-from math import isnan
 from pathlib import Path
 
 import gradio as gr
@@ -65,6 +64,6 @@ def shown(made: Project | None) -> str:
 
 
 def _tone(share: float | None) -> markup.Tone:
-    if share is None or isnan(share):
+    if share is None:
         return "quiet"
     return "good" if share >= GOOD else "fair" if share >= FAIR else "bad"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from math import isnan
 from pathlib import Path
 
 from apvgen.errors import ApvgenError, Cancelled
@@ -23,6 +22,9 @@ STOPPED = "Stopped. Nothing unfinished was kept."
 _log = logging.getLogger(__name__)
 
 
+_FILE_NAME = re.compile(r"\S+\.\w{2,4}\s")
+
+
 def sentence(error: BaseException, roots: Iterable[Path]) -> str:
     """An error in one sentence; what nobody expected goes to the log with its traceback.
 
@@ -38,7 +40,7 @@ def sentence(error: BaseException, roots: Iterable[Path]) -> str:
     begins_with_a_file = any(folder.match(text) for folder in folders)
     for folder in folders:
         text = folder.sub("", text)
-    begin = text[:1] if begins_with_a_file else text[:1].upper()
+    begin = text[:1] if begins_with_a_file or _FILE_NAME.match(text) else text[:1].upper()
     return begin + text[1:] + ("" if text.endswith(".") else ".")
 
 
@@ -76,10 +78,10 @@ def findings(report: Mapping[str, float]) -> list[tuple[str, str, float | None]]
     lines = [("Length", f"{seconds:.2f} s, {frames} frames at {frames / seconds:.4g} a second", None)]
     lines += [(what, f"in {share(report[key])} of the frames", report[key]) for what, key in shares.items()]
     kept = report["lip_gap_kept"]
-    much = "not known: the voice never opens the mouth" if isnan(kept) else f"{share(kept)} of what the voice asks for"
+    much = "not known: the voice never opens the mouth" if kept is None else f"{share(kept)} of what the voice asks for"
     return [*lines, ("Lip opening kept", much, kept)]
 
 
 def share(part: float) -> str:
     """0.987 -> 98 %: rounded down, so that 100 % means every frame."""
-    return f"{int(100 * part + 1e-9)} %"
+    return f"{int(100 * part + 1e-4)} %"
