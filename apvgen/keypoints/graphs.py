@@ -122,11 +122,11 @@ _CENTRE = Circle(4, 4, 0, -4)
 class Figure:
     """What the networks say about one person in one picture, in pixels, off the picture too.
 
-    body: float64 `[33, 3]` BlazePose points (x, y, score in [0, 1] = visibility times presence).
-    hands: float64 `[2, 21, 2]`, the person's left first; NaN where none was found.
+    body: float32 `[33, 3]` BlazePose points (x, y, score in [0, 1] = visibility times presence).
+    hands: float32 `[2, 21, 2]`, the person's left first; NaN where none was found.
     hand_scores: `[2]`, the network's probability that its crop shows a hand.
     left_handed: `[2]`, its probability that this is a left hand.
-    face: float64 `[478, 3]` (x, y, depth in the unit of x) or NaN. face_score: probability that its crop shows a face.
+    face: float32 `[478, 3]` (x, y, depth in the unit of x) or NaN. face_score: probability that its crop shows a face.
     circle: where to look for this person in the next frame.
     """
 
@@ -178,17 +178,17 @@ class FigureGraph:
         found = self._graph.process({"image": np.ascontiguousarray(image), "place": _rect(place, image.shape[:2])})
         if found.body is None:
             return None
-        size = np.array(image.shape[1::-1])
+        size = np.array(image.shape[1::-1], np.float32)
         body = _points(found.body, 33)
         scores = [point.visibility * point.presence for point in found.body.landmark]
-        (x, y), (rim_x, rim_y) = _points(found.circle, 2)[:, :2] * size
+        (x, y), (rim_x, rim_y) = (_points(found.circle, 2)[:, :2] * size).tolist()
         presence = [getattr(found, name) or 0.0 for name in _HAND_PRESENCE]
         return Figure(
-            body=np.column_stack([body[:, :2] * size, scores]),
+            body=np.column_stack([body[:, :2] * size, np.array(scores, np.float32)]),
             hands=np.stack([_points(hand, 21)[:, :2] * size for hand in (found.left, found.right)]),
             hand_scores=np.array(presence),
             left_handed=np.array([_left_probability(getattr(found, name)) for name in _HANDEDNESS]),
-            face=_points(found.face, 478) * [*size, size[0]],
+            face=_points(found.face, 478) * size[[0, 1, 0]],
             face_score=float(getattr(found, _FACE_PRESENCE) or 0.0),
             circle=Circle(x, y, rim_x - x, rim_y - y),
         )
@@ -206,12 +206,12 @@ class HandGraph:
         self._graph = _load(_HAND, ["hand", "handedness", _PRESENCE], {}, blank)
 
     def __call__(self, image: np.ndarray, place: Circle) -> tuple[np.ndarray, float, float]:
-        """(float64 `[21, 2]` pixels, NaN where there is no hand; score; probability that it is a left hand).
+        """(float32 `[21, 2]` pixels, NaN where there is no hand; score; probability that it is a left hand).
 
         image: RGB uint8 `[H, W, 3]`. place: a circle around the hand, through the side of the fingertips.
         """
         found = self._graph.process({"image": np.ascontiguousarray(image), "place": _rect(place, image.shape[:2])})
-        points = _points(found.hand, 21)[:, :2] * np.array(image.shape[1::-1])
+        points = _points(found.hand, 21)[:, :2] * np.array(image.shape[1::-1], np.float32)
         return points, float(getattr(found, _PRESENCE) or 0.0), _left_probability(found.handedness)
 
 
@@ -223,14 +223,14 @@ class FaceGraph:
         self._graph = _load(_FACE, ["face", _FACE_PRESENCE], {"refine": True}, blank)
 
     def __call__(self, image: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, float]:
-        """(float64 `[478, 3]` x, y and depth in pixels, NaN where no face was found; score).
+        """(float32 `[478, 3]` x, y and depth in pixels, NaN where no face was found; score).
 
         image: RGB uint8 `[H, W, 3]`. head: `[11, 2]` pixels of BlazePose's first points; their box, three times as
         large and turned with the eyes (points 5 and 2), is searched.
         """
-        size = np.array(image.shape[1::-1])
+        size = np.array(image.shape[1::-1], np.float32)
         found = self._graph.process({"image": np.ascontiguousarray(image), "head": _landmarks(head / size)})
-        return _points(found.face, 478) * [*size, size[0]], float(getattr(found, _FACE_PRESENCE) or 0.0)
+        return _points(found.face, 478) * size[[0, 1, 0]], float(getattr(found, _FACE_PRESENCE) or 0.0)
 
     def forget(self) -> None:
         """Make the next picture independent of all before."""
@@ -238,10 +238,10 @@ class FaceGraph:
 
 
 def _points(landmarks: Any, count: int) -> np.ndarray:
-    """float64 `[count, 3]`, in shares of the picture's width, height and width; NaN for None."""
+    """float32 `[count, 3]`, in shares of the picture's width, height and width; NaN for None."""
     if landmarks is None:
-        return np.full((count, 3), np.nan)
-    return np.array([(point.x, point.y, point.z) for point in landmarks.landmark[:count]])
+        return np.full((count, 3), np.nan, np.float32)
+    return np.array([(point.x, point.y, point.z) for point in landmarks.landmark[:count]], np.float32)
 
 
 def _left_probability(handedness: Any) -> float:

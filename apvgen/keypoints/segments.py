@@ -8,8 +8,9 @@ would run an unguarded `__main__` again).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from threading import Event
 from typing import TypeVar
@@ -20,10 +21,10 @@ _LENGTH = 128
 _LEAST_LENGTH, _LEAST_COUNT = 48, 4
 """A short video is cut into this many segments while they have so many frames, so that all threads have work."""
 
-_MOST_WORKERS = 8
-"""Beyond these, Python's share of the work (about 3 ms a frame, one thread at a time) would be all that counts."""
+_MOST_WORKERS = 3
+"""Each has its own networks in 270 MB of memory, and a video of ten minutes is to be analysed in 1.5 GB."""
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.02
 
 Result = TypeVar("Result")
 Tick = Callable[[], None]
@@ -79,10 +80,13 @@ def run_segments(
             raise
 
 
-def _watch(futures: list[Future], report: Callable[[], None]) -> None:
-    running = set(futures)
+def _watch(futures: Sequence[Future], report: Callable[[], None]) -> None:
+    """Wait for all, or for the first error. By sleeping, because Ctrl-C inside a wait on a lock can break the lock."""
+    running = list(futures)
     while running:
-        finished, running = wait(running, _POLL_SECONDS, FIRST_EXCEPTION)
+        time.sleep(_POLL_SECONDS)
+        finished = [future for future in running if future.done()]
         for future in finished:
             future.result()
+        running = [future for future in running if future not in finished]
         report()
