@@ -34,7 +34,8 @@ def run() -> dict[str, object]:
         "run_cold_seconds_all": cold,
         "run_warm_seconds_all": warm,
         "peak_memory_mb": max(result["peak_mb"] for pair in pairs for result in pair),
-        "summary": pairs[-1][1]["summary"],
+        "frames": pairs[-1][1]["summary"]["frames"],
+        "render_seconds_warm": statistics.median(pair[1]["summary"]["render_seconds"] for pair in pairs),
     }
 
 
