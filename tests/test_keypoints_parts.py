@@ -6,6 +6,7 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from apvgen.keypoints.clean import (
 )
 from apvgen.keypoints.graphs import Circle
 from apvgen.keypoints.locate import box_of, locate
+from apvgen.keypoints.lookout import Lookout
 from apvgen.keypoints.segments import run_segments, segments
 from apvgen.layouts import FACE478, HANDS
 
@@ -149,6 +151,31 @@ def test_a_large_person_is_found_at_first_look():
     graph = OneDisc(least=0.5)
     assert len(locate(picture, graph)) == 1
     assert graph.calls == 1
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (3, 500), (40, 40)])
+def test_pictures_of_any_size_can_be_searched(hw):
+    assert locate(np.zeros((*hw, 3), np.uint8), OneDisc(least=0.5)) == []
+
+
+def test_cuts_are_told_from_motion_and_people_are_looked_for_at_intervals_and_cuts():
+    rng = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(rng.integers(0, 255, (120, 400, 3)).astype(np.uint8), (0, 0), 3)
+    pan = [texture[:, 2 * t : 2 * t + 200] for t in range(20)]
+    other = [255 - frame // 2 for frame in pan[:10]]
+    looked = []
+
+    def sight(image):
+        looked.append(image)
+        return [np.array([10, 10, 60, 110], np.float32)]
+
+    lookout = Lookout(sight, step=8, start=3)
+    given = list(lookout.watch(pan[2:] + other, first=2))
+    assert len(given) == 28
+    assert lookout.cuts == {20}
+    assert sorted(lookout.sightings) == [8, 16, 20, 24]
+    assert len(looked) == 5  # and once at the first image, for the guess
+    assert lookout.guess.begins_shot(20)
 
 
 def test_the_box_of_a_person_stays_in_the_picture_and_follows_the_tilt():

@@ -25,7 +25,7 @@ _NEARER = 1.6
 """Half side of the window for a second look, in radii."""
 
 _LEAST_HALF = 16
-"""Pixels."""
+"""Pixels from the middle to the side of the smallest window."""
 
 _SAME = 0.25
 """Two people's centres are further apart than this, in radii of the larger."""
@@ -56,7 +56,8 @@ def _searches(hw: HW) -> Iterator[tuple[float, list[Window]]]:
     whole, squares = [(0, 0, width, height)], _squares(hw, min(hw))
     yield (0.5, squares) if width > _WIDE * height else (0.5, whole)
     yield (SURE, whole) if width > _WIDE * height else (SURE, squares)
-    yield SURE, _squares(hw, min(hw) // 2)
+    if min(hw) >= 4 * _LEAST_HALF:
+        yield SURE, _squares(hw, min(hw) // 2)
 
 
 def _squares(hw: HW, side: int) -> list[Window]:

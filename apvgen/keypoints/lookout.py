@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
+import cv2
 import numpy as np
 
 from apvgen.keypoints.people import Sighting, look_of
@@ -16,9 +17,12 @@ Sight = Callable[[np.ndarray], Sequence[np.ndarray]]
 _SECONDS = 0.5
 """People are looked for this often; in between, they are followed."""
 
-_CUT = 25
-"""Mean difference of two frames' colours, of 255, from which a new shot begins. A dancer's is below 10; a false alarm
-costs only a look around."""
+_CUT = 18
+"""Mean difference of two thumbnails, of 255, from which a new shot begins. Measured: a talker's is 1, a dancer's up to
+8, between unlike scenes from 38. A false alarm costs only a look around."""
+
+_THUMBNAIL = 16
+"""Side in pixels: coarse, so that moving texture averages out."""
 
 
 def sample_step(fps: Fraction) -> int:
@@ -63,5 +67,6 @@ class Lookout:
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    return image[:: max(height // 32, 1), :: max(width // 32, 1)].astype(np.int16)
+    stride = max(min(image.shape[:2]) // (6 * _THUMBNAIL), 1)
+    sparse = np.ascontiguousarray(image[::stride, ::stride])
+    return cv2.resize(sparse, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.int16)
