@@ -10,11 +10,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
+import click
 import numpy as np
 import torch
-import typer
 from safetensors.numpy import save_file
 from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -174,7 +173,7 @@ def cached_corpus(cache: Path, name: str, scenes: int, seed: int) -> Corpus:
     """The corpus of these numbers, by the voices that `name` stands for in SPLITS, spoken once and kept."""
     path = cache / f"voice_{name}_{scenes}_{seed}.npz"
     if not path.is_file():
-        typer.echo(f"speaking {scenes} scenes")
+        click.echo(f"speaking {scenes} scenes")
         build_corpus(scenes, seed, SPLITS[name]).save(path)
     return Corpus.load(path)
 
@@ -198,7 +197,7 @@ def train(config: TrainConfig, out: Path, cache: Path) -> list[float]:
         losses.append(loss)
         if run.step % _CHECKPOINT_EVERY == 0:
             run.save(checkpoint)
-            typer.echo(f"step {run.step} of {config.steps}: loss {np.mean(losses[-_CHECKPOINT_EVERY:]):.4f}")
+            click.echo(f"step {run.step} of {config.steps}: loss {np.mean(losses[-_CHECKPOINT_EVERY:]):.4f}")
     network = run.average.module
     held_out = correlations(network, cached_corpus(cache, "held_out", config.held_out_scenes, config.seed))
     settings = {name: value for name, value in vars(config).items() if name != "shape"}
@@ -207,17 +206,19 @@ def train(config: TrainConfig, out: Path, cache: Path) -> list[float]:
     return losses
 
 
-def main(
-    out: Annotated[Path, typer.Option(help="folder for the model")],
-    preset: Annotated[str, typer.Option(help="full, or debug: a toy that trains in seconds")] = "full",
-    cache: Annotated[Path, typer.Option(help="folder for corpus and checkpoint")] = Path("build/voice"),
-    seed: Annotated[int, typer.Option(help="draws corpus, weights and batches")] = 1,
-) -> None:
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the model.")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="full", help="debug is a toy that trains in seconds."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), default=Path("build/voice"), help="For corpus and checkpoint."
+)
+@click.option("--seed", default=1, help="Draws corpus, weights and batches.")
+def main(out: Path, preset: str, cache: Path, seed: int) -> None:
     """Train the built-in voice model; run again to go on after an interruption."""
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"choose one of {', '.join(PRESETS)}, not {preset}")
     train(replace(PRESETS[preset], seed=seed), out, cache)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()
