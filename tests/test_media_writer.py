@@ -235,7 +235,7 @@ def test_a_folder_that_cannot_be_written_is_reported_before_any_work(tmp_path):
     (tmp_path / "taken.mp4").mkdir()
     with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="check the folder"):
         write_video(tmp_path / "file" / "film.mp4", never(), Fraction(25))
-    with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="directory"):
+    with nothing_is_left(tmp_path, ["file", "taken.mp4"]), pytest.raises(OutputError, match="is a folder"):
         write_video(tmp_path / "taken.mp4", noise(2), Fraction(25))
 
 
