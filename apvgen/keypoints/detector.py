@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int], None]
 """Called with (frames done, frames in all) on the caller's thread; may raise `Cancelled`."""
 
-_WARM_UP = 4
+_WARM_UP = 3
 """Frames before a segment that settle where the person is, so that no seam shows."""
 
 
