@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from apvgen.types import HW
 
 FAILED, STOPPED = 2, 130
+FIELDS = {"fda": "mode", "size": "hw"}
+"""Options whose field in `config` has another name."""
 STAGES = {"detect": "Detecting", "voice": "Voice to face", "preview": "Preview", "draft": "Draft render"}
 
 
@@ -258,10 +260,8 @@ def _options(base: config.Options, given: dict[str, Any]) -> config.Options:
     seconds = chosen.pop("max_seconds", base.limits.video_seconds)
     file_bytes = chosen.pop("max_mib", base.limits.file_bytes >> 20) << 20
     limits = replace(base.limits, file_bytes=file_bytes, video_seconds=seconds, audio_seconds=seconds)
-    renamed = {"fda": "mode", "head_rotation": "head_rotation", "smoothing": "smoothing", "fit_body": "fit_body"}
-    align = replace(base.align, **{name: chosen.pop(flag) for flag, name in renamed.items() if flag in chosen})
-    if "size" in chosen:
-        chosen["hw"] = chosen.pop("size")
+    chosen = {FIELDS.get(flag, flag): value for flag, value in chosen.items()}
+    align = replace(base.align, **{name: chosen.pop(name) for name in vars(base.align) if name in chosen})
     return replace(base, align=align, limits=limits, **chosen)
 
 

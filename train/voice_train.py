@@ -22,6 +22,7 @@ from apvgen.audio2face.articulation import CHANNELS
 from apvgen.audio2face.features import BANDS, SILENCE, band_centres, normalise_level
 from apvgen.audio2face.mesh import BASIS_FILE
 from apvgen.audio2face.network import NetworkShape, VoiceNetwork, save_network
+from apvgen.files import complete_or_absent
 from train.voice_basis import build_basis
 from train.voice_corpus import HELD_OUT_VARIANTS, VARIANTS, Corpus, build_corpus
 
@@ -180,10 +181,8 @@ def cached_corpus(cache: Path, name: str, scenes: int, seed: int) -> Corpus:
 
 def save_basis(out: Path) -> None:
     """Write the mesh fields, whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
-    partial = out / f"{BASIS_FILE}.partial"
-    save_file(build_basis(), partial)
-    partial.replace(out / BASIS_FILE)
+    with complete_or_absent(out / BASIS_FILE) as temporary:
+        save_file(build_basis(), temporary)
 
 
 def train(config: TrainConfig, out: Path, cache: Path) -> list[float]:
