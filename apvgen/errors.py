@@ -7,6 +7,9 @@ ApvgenError
 │   └── NoPersonError   no face or body where one is needed
 ├── ProjectError        a project folder is missing, damaged, or of a newer schema
 ├── MissingModelError   a model file or a package is absent
+│   └── CheckpointError a checkpoint is partial, damaged, or of another architecture
+├── RenderError         sampling failed: NaN, or settings that do not fit the clip
+│   └── MemoryLimitError    the device's memory does not suffice; names the option to change
 ├── OutputError         the result cannot be written
 └── Cancelled           the user stopped the work
 
@@ -40,6 +43,18 @@ class ProjectError(ApvgenError):
 
 class MissingModelError(ApvgenError):
     """A model file or an optional package is absent."""
+
+
+class CheckpointError(MissingModelError):
+    """A checkpoint is partial, damaged, or of another architecture."""
+
+
+class RenderError(ApvgenError):
+    """Sampling failed, or its settings do not fit the clip."""
+
+
+class MemoryLimitError(RenderError):
+    """The device's memory does not suffice; the message names the option to change."""
 
 
 class OutputError(ApvgenError):
