@@ -1,0 +1,1 @@
+"""The diffusion model: its parts, their weights, and where weights come from."""

@@ -1,0 +1,68 @@
+"""The networks of a checkpoint folder, one subfolder each: `config.json` and safetensors, as diffusers writes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKLTemporalDecoder
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from apvgen.errors import CheckpointError
+from apvgen.model.controlnext import ControlNeXt
+from apvgen.model.unet import ControlledUNet
+from apvgen.model.weights import check_shapes, load_exactly, read_shapes, read_state_dict
+
+_CLASSES = {
+    "unet": (ControlledUNet, ("ControlledUNet", "UNetSpatioTemporalConditionModel")),
+    "controlnext": (ControlNeXt, ("ControlNeXt",)),
+    "vae": (AutoencoderKLTemporalDecoder, ("AutoencoderKLTemporalDecoder",)),
+    "image_encoder": (CLIPVisionModelWithProjection, ("CLIPVisionModelWithProjection",)),
+}
+"""Of each part: its class, and the class names that its `config.json` may bear (the base's UNet is diffusers' own)."""
+
+
+def load_part(folder: Path, part: str, device: torch.device | str, dtype: torch.dtype | None) -> torch.nn.Module:
+    """The network in `folder`, for inference; raises CheckpointError unless architecture and weights fit exactly."""
+    module = empty_part(folder, part)
+    path = weights_file(folder)
+    load_exactly(module, read_state_dict(path, device, dtype), str(path))
+    return module.to(device).eval()
+
+
+def check_part(folder: Path, part: str) -> None:
+    """Raise CheckpointError unless the weights' names and shapes fit the configuration; reads headers alone."""
+    path = weights_file(folder)
+    check_shapes(empty_part(folder, part), read_shapes(path), str(path))
+
+
+def empty_part(folder: Path, part: str) -> torch.nn.Module:
+    """The network that `folder/config.json` describes, its parameters on the meta device, its buffers real."""
+    config = _config(folder / "config.json", part)
+    # Positions and the like are in no state dict, so they must exist before weights are loaded.
+    with init_empty_weights(include_buffers=False):
+        if part == "image_encoder":
+            return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
+        return _CLASSES[part][0].from_config(config)
+
+
+def weights_file(folder: Path) -> Path:
+    """The safetensors file of a part, in full precision where a half-precision variant lies beside it."""
+    files = sorted(folder.glob("*.safetensors"), key=lambda path: len(path.name))
+    if not files:
+        raise CheckpointError(f"{folder} holds no .safetensors weights; download or convert the checkpoint again.")
+    return files[0]
+
+
+def _config(path: Path, part: str) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); download or convert the checkpoint again.") from error
+    named = config.get("_class_name") or (config.get("architectures") or [None])[0]
+    if named not in _CLASSES[part][1]:
+        raise CheckpointError(f"{path} describes a {named}, not a {_CLASSES[part][1][0]}; this is another model.")
+    return config
