@@ -145,7 +145,17 @@ class Figure:
         return replace(self, hands=hands, hand_scores=scores, left_handed=sides)
 
 
-class PeopleGraph:
+class _Graph:
+    """What all graphs have in common."""
+
+    _graph: SolutionBase
+
+    def close(self) -> None:
+        """Give the network's memory back, which dropping the graph alone does not; it cannot be used afterwards."""
+        self._graph.close()
+
+
+class PeopleGraph(_Graph):
     """Finds people."""
 
     def __init__(self) -> None:
@@ -165,7 +175,7 @@ class PeopleGraph:
         return sorted(found, key=lambda person: -person[0])
 
 
-class FigureGraph:
+class FigureGraph(_Graph):
     """Body, hands and face of the person at a given place. Remembers where hands and face were: see `forget`."""
 
     def __init__(self) -> None:
@@ -198,7 +208,7 @@ class FigureGraph:
         self(_BLANK, _CENTRE)
 
 
-class HandGraph:
+class HandGraph(_Graph):
     """The hand at a given place."""
 
     def __init__(self) -> None:
@@ -215,7 +225,7 @@ class HandGraph:
         return points, float(getattr(found, _PRESENCE) or 0.0), _left_probability(found.handedness)
 
 
-class FaceGraph:
+class FaceGraph(_Graph):
     """The face mesh of a head at a given place. Remembers where the face was: see `forget`."""
 
     def __init__(self) -> None:

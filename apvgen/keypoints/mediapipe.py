@@ -96,6 +96,10 @@ class MediaPipeNetworks:
                 circle = _calmed(circle, figure.circle)
                 yield Followed(box_of(figure.circle, image.shape[:2]), self._hands_again(image, figure))
 
+    def close(self) -> None:
+        for graph in (self._people, self._figure, self._hand):
+            graph.close()
+
     def _confirm(self, image: np.ndarray, circle: Circle) -> bool:
         """Whether there is a face or a hand too: patterns that pass for a body have neither."""
         figure = self._settle(image, circle)

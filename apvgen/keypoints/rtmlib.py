@@ -89,6 +89,9 @@ class RtmlibNetworks:
             else:
                 yield Followed(box, WholeBody(points, *self._face(image, head(points[:, :2]))))
 
+    def close(self) -> None:
+        self._face.close()
+
     def _points(self, image: np.ndarray, box: np.ndarray | None) -> np.ndarray | None:
         """float64 `[133, 3]` x, y in pixels and score; None without a box or a person in it."""
         if box is None:
