@@ -1,7 +1,9 @@
 """Where tests find the reference numbers and real media, and small helpers that several test files share."""
 
 from fractions import Fraction
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -27,6 +29,15 @@ def _shared(folder: str) -> Path:
 @pytest.fixture(scope="session")
 def golden() -> Path:
     return _shared("golden")
+
+
+@pytest.fixture(scope="session")
+def fill_weights(golden) -> ModuleType:
+    """The weights behind the golden numbers: `.fill_(module, seed)`, `.synthetic_state_dict(manifest, seed)`."""
+    spec = spec_from_file_location("fill_weights", golden / "fill_weights.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
