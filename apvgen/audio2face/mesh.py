@@ -57,6 +57,21 @@ def load_fields(folder: Path) -> dict[str, np.ndarray]:
     return fields
 
 
+def complete_mesh(face: np.ndarray) -> np.ndarray:
+    """float64 `[468, 3]`: the mesh without irises. Raises InputError for another shape, NoPersonError for gaps."""
+    if face.shape not in ((lm.POINTS, 3), (478, 3)):
+        raise InputError(f"a face mesh has 468 or 478 points of x, y, depth, not the shape {list(face.shape)}")
+    points = face[: lm.POINTS].astype(np.float64)
+    if not np.isfinite(points).all():
+        raise NoPersonError("the reference picture has no complete face: choose one in which the whole face is seen")
+    return points
+
+
+def lip_gap(vertices: np.ndarray) -> np.ndarray:
+    """`[T]`: distance between the middles of the inner lips of frontal meshes `[T, 468, 3]`, in their own unit."""
+    return np.linalg.norm(vertices[:, lm.LIP_LOWER, :2] - vertices[:, lm.LIP_UPPER, :2], axis=1)
+
+
 def frontal(face: np.ndarray) -> np.ndarray:
     """float64 `[468, 3]`: the mesh turned to face the camera, about its own centre.
 
@@ -64,11 +79,7 @@ def frontal(face: np.ndarray) -> np.ndarray:
     (the two are at one depth in MediaPipe's canonical face). Raises InputError for another shape, NoPersonError for a
     mesh with gaps.
     """
-    if face.shape not in ((lm.POINTS, 3), (478, 3)):
-        raise InputError(f"a face mesh has 468 or 478 points of x, y, depth, not the shape {list(face.shape)}")
-    points = face[: lm.POINTS].astype(np.float64)
-    if not np.isfinite(points).all():
-        raise NoPersonError("the reference picture has no complete face: choose one in which the whole face is seen")
+    points = complete_mesh(face)
     left, right = points[lm.MIRRORED_PAIRS].swapaxes(0, 1)
     across = np.linalg.svd(right - left)[2][0]
     across *= np.sign(across @ (right - left).sum(0))
@@ -115,8 +126,7 @@ class FaceRig:
 
     def gap(self, vertices: np.ndarray) -> np.ndarray:
         """`[T]`: distance between the middles of the inner lips over the height of the face at rest."""
-        between = vertices[:, lm.LIP_LOWER, :2] - vertices[:, lm.LIP_UPPER, :2]
-        return np.linalg.norm(between, axis=1) / self.height
+        return lip_gap(vertices) / self.height
 
     def close_lids(self, vertices: np.ndarray, closure: np.ndarray) -> np.ndarray:
         """Move both eyes' lids together by `closure` `[T]` in [0, 1]."""
