@@ -130,6 +130,11 @@ def load_models(info: CheckpointInfo, device: torch.device | str, dtype: torch.d
     from apvgen.model.parts import load_part
 
     unet, control, vae, image_encoder = (load_part(info.part(part), part, device, dtype) for part in PARTS)
+    if control.config.out_channels != unet.config.block_out_channels[0]:
+        raise CheckpointError(
+            f"{info.folder} joins a control branch of {control.config.out_channels} channels to a UNet of "
+            f"{unet.config.block_out_channels[0]}; they belong to different checkpoints."
+        )
     return Models(unet, control, vae, image_encoder)
 
 
@@ -139,11 +144,13 @@ def save_checkpoint(folder: Path, models: Models, info: CheckpointInfo) -> Check
     info: everything but `folder` and `files`, which are set here. With a `base`, `vae` and `image_encoder` are not
     written. Raises OutputError when the folder is something else or the disk is full.
     """
-    networks = dict(zip(PARTS, (models.unet, models.control, models.vae, models.image_encoder), strict=True))
+    from apvgen.model.parts import save_part
+
+    networks = (models.unet, models.control, models.vae, models.image_encoder)
     with new_checkpoint(folder, info) as inside:
-        for part, network in networks.items():
+        for part, network in zip(PARTS, networks, strict=True):
             if info.base is None or part not in SHARED_PARTS:
-                network.save_pretrained(inside / part)
+                save_part(network, inside / part)
     return read_info(folder)
 
 

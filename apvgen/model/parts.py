@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKLTemporalDecoder
+from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from apvgen.errors import CheckpointError
@@ -47,6 +49,28 @@ def empty_part(folder: Path, part: str) -> torch.nn.Module:
         if part == "image_encoder":
             return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
         return _CLASSES[part][0].from_config(config)
+
+
+def empty_control() -> ControlNeXt:
+    """The control branch of the published weights, its parameters on the meta device."""
+    with init_empty_weights(include_buffers=False):
+        return ControlNeXt()
+
+
+def save_part(network: torch.nn.Module, folder: Path) -> None:
+    """Write a network as `load_part` reads it, and as its library's own `from_pretrained` does."""
+    folder.mkdir()
+    name = "diffusion_pytorch_model.safetensors"
+    if isinstance(network, CLIPVisionModelWithProjection):
+        name = "model.safetensors"
+        config = network.config.to_dict() | {"architectures": [type(network).__name__]}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    else:
+        network.save_config(folder)
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    save_file(state, folder / name, metadata={"format": "pt"})
+    # safetensors makes its files private to the user.
+    shutil.copymode(folder / "config.json", folder / name)
 
 
 def weights_file(folder: Path) -> Path:
