@@ -100,12 +100,12 @@ def read_info(folder: Path) -> CheckpointInfo:
         raise CheckpointError(f"{folder} is no checkpoint: it has no {METADATA}; convert published weights first.")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        newest = stored.pop("format")
-        if newest > FORMAT:
-            raise CheckpointError(f"{path} has format {newest}, newer than {FORMAT}; update this program.")
-        info = _parsed(folder, stored)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged ({_reason(error)}); get the checkpoint again.") from error
+    version = stored.get("format") if isinstance(stored, dict) else None
+    if not isinstance(version, int) or version > FORMAT:
+        raise CheckpointError(f"{path} has format {version}, this program reads up to {FORMAT}; update it.")
+    info = _parsed(path, stored)
     _check_present(info)
     return info
 
@@ -199,14 +199,23 @@ def verify(info: CheckpointInfo, on_progress: Callable[[int, int], None] | None 
 
 
 def file_sha256(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The file's SHA-256 as 64 hexadecimal digits. Raises CheckpointError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check the path.") from error
 
 
-def _parsed(folder: Path, stored: dict[str, Any]) -> CheckpointInfo:
-    stored |= {"hw": tuple(stored["hw"]), "fps": Fraction(stored["fps"])}
-    return CheckpointInfo(folder, **stored)
+def _parsed(path: Path, stored: dict[str, Any]) -> CheckpointInfo:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(CheckpointInfo).validate_python(stored | {"folder": path.parent})
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+        raise CheckpointError(f"{path} is damaged ({reason}); get the checkpoint again.") from error
 
 
 def _write_info(folder: Path, info: CheckpointInfo) -> None:
