@@ -1,7 +1,7 @@
 """MediaPipe's canonical face as a small file: `python -m train.canonical_face face_landmarker.task --out assets/face`.
 
-MediaPipe publishes the `.task` file (a zip) for its Face Landmarker, under Apache-2.0. Only the vertices and the weights
-of its Procrustes fit are kept.
+MediaPipe publishes the `.task` file (a zip) for its Face Landmarker, under Apache-2.0. Only the vertices and the
+weights of its Procrustes fit are kept.
 """
 
 from __future__ import annotations

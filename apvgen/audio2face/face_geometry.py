@@ -100,7 +100,7 @@ def _scale(transform: np.ndarray) -> float:
 
 
 def _on_near_plane(landmarks: np.ndarray, hw: HW) -> np.ndarray:
-    """Picture coordinates -> centimetres on the camera's near plane, depth in the same unit and away from the camera."""
+    """Picture coordinates -> centimetres on the camera's near plane; depth in the same unit, away from the camera."""
     height = 2 * NEAR * np.tan(np.radians(VERTICAL_FOV) / 2)
     width = height * hw[1] / hw[0]
     x, y, z = landmarks.T
