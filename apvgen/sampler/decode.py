@@ -36,7 +36,7 @@ def decode_pictures(
     """
     chunks = cut_ranges(len(latents), decoding.chunk, decoding.overlap)
     shares = tapered_shares(chunks, len(latents))
-    unfinished = torch.empty(0)
+    unfinished = torch.zeros(0, 1, 1, 1)
     with released(vae):
         for chunk, share, following in zip(chunks, shares, [*chunks[1:], None], strict=True):
             pictures = _decode_chunk(vae, latents[chunk.start : chunk.stop], decoding)

@@ -85,7 +85,7 @@ def _reference_windows(frames: int, size: int, overlap: int) -> tuple[Window, ..
             "use an overlap of at least 1."
         )
     return tuple(
-        Window(tuple(part), (0, *part[1:]), tuple(1 / times[i] if i in kept else 0.0 for i in part))
+        Window(tuple(part), (0, *part[1:]), tuple(1 / int(times[i]) if i in kept else 0.0 for i in part))
         for part, kept in zip(parts, counted, strict=True)
     )
 
