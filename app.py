@@ -30,7 +30,7 @@ def studio(projects: Path) -> Studio:
     from apvgen.studio.store import Store
 
     models = Models()
-    return Studio(Store(projects.resolve()), models.animator, EXAMPLE, warm_up=models.warm_up)
+    return Studio(Store(projects.resolve()), models.animator, models.backbone, EXAMPLE, warm_up=models.warm_up)
 
 
 def __getattr__(name: str) -> Blocks:

@@ -19,6 +19,8 @@ import numpy as np
 
 from apvgen import __version__, project, tracks
 from apvgen.align import Alignment, Analysis, align
+from apvgen.backbones.draft import Draft
+from apvgen.backbones.protocol import Backbone, Shot, silent
 from apvgen.config import AlignOptions, Options
 from apvgen.errors import InputError, NoPersonError
 from apvgen.fda import Override
@@ -52,10 +54,6 @@ class Rendered:
     settings: Path
     frames: int
     seconds: float
-
-
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
 
 
 class Animator:
@@ -210,13 +208,17 @@ def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rende
     return _write(made, out, frames, len(analysis), ("preview", on_progress))
 
 
-def render(made: Project, out: Path, on_progress: OnProgress = silent) -> Rendered:
-    """Write the draft: the photo, warped. Raises OutputError when the place cannot be written."""
-    from apvgen.draft import DraftRenderer
+def render(made: Project, out: Path, on_progress: OnProgress = silent, backbone: Backbone | None = None) -> Rendered:
+    """Write the finished video; without a backbone, the draft.
 
+    Raises OutputError when the place cannot be written, and what the backbone raises.
+    """
+    backbone = backbone or Draft()
     analysis, alignment = project.load_tracks(made)
-    frames = DraftRenderer(load_reference(made, analysis)).frames(alignment.target)
-    return _write(made, out, frames, len(analysis), ("draft", on_progress))
+    voice = read_audio(made.input_path("voice"), made.settings.options.limits)
+    shot = Shot(load_reference(made, analysis), alignment.target, voice)
+    frames = backbone.frames(shot, range(len(shot)), on_progress)
+    return _write(made, out, frames, len(shot), (backbone.name, on_progress), backbone.describe())
 
 
 def driving_video(made: Project) -> VideoReader | None:
@@ -229,14 +231,20 @@ def driving_video(made: Project) -> VideoReader | None:
 
 
 def _write(
-    made: Project, out: Path, frames: Iterator[np.ndarray], total: int, stage: tuple[str, OnProgress]
+    made: Project,
+    out: Path,
+    frames: Iterator[np.ndarray],
+    total: int,
+    stage: tuple[str, OnProgress],
+    made_by: dict[str, object] | None = None,
 ) -> Rendered:
     """Stream frames into a video with the project's voice, and its settings into a file of the same name beside it."""
     name, on_progress = stage
     started = time.monotonic()
     options = made.settings.options
     audio = read_audio(made.input_path("voice"), options.limits)
-    settings = {"made_as": name, "seed": options.seed, **project.as_json(made.settings)}
+    rendering = {"rendering": made_by} if made_by else {}
+    settings = {"made_as": name, "seed": options.seed, **rendering, **project.as_json(made.settings)}
     video = write_video(out, _counted(frames, total, name, on_progress), options.fps, audio, settings)
     beside = out.with_suffix(".json")
     with complete_or_absent(beside) as temporary:

@@ -5,15 +5,18 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from stick_person import real_mesh, stick_person
 
 from apvgen.align import Analysis
+from apvgen.config import Options
 from apvgen.draft import DraftRenderer
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
+from apvgen.tracks import save_motion
 from apvgen.types import Affine, Layout, Motion, Reference, Track, VoiceFace
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -95,3 +98,51 @@ def reference(mesh) -> Reference:
 def renderer(reference) -> DraftRenderer:
     """A draft renderer of the stick person."""
     return DraftRenderer(reference)
+
+
+@pytest.fixture
+def analyser(analysis):
+    """What makes the projects of `studio`."""
+    from scripted_studio import ScriptedAnalyser
+
+    return ScriptedAnalyser(Options(), analysis)
+
+
+@pytest.fixture
+def studio(tmp_path, monkeypatch, analyser):
+    """A studio with its own folders; its models are the real ones."""
+    from apvgen.studio.context import Studio
+    from apvgen.studio.models import Models
+    from apvgen.studio.store import Store
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    made = Studio(Store(tmp_path / "projects"), lambda _options: analyser, Models().backbone, tmp_path / "example")
+    yield made
+    analyser.go_on.set()
+    made.board.close()
+
+
+@pytest.fixture
+def files(studio, analysis) -> tuple[str, str, str]:
+    """Photo, motion and voice, uploaded."""
+    import soundfile
+
+    folder = studio.uploads / "abc"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(folder / "photo.png"), rng.integers(0, 255, (768, 512, 3), np.uint8))
+    save_motion(folder / "motion.npz", analysis.driving)
+    soundfile.write(folder / "voice.wav", 0.3 * np.sin(np.arange(7680) / 20), 16000)
+    return tuple(str(folder / name) for name in ("photo.png", "motion.npz", "voice.wav"))
+
+
+@pytest.fixture
+def opened(studio, files) -> str:
+    """The name of a project that was analysed through the page."""
+    from scripted_studio import DEFAULTS, ended
+
+    from apvgen.studio import analysis
+
+    name, _ = analysis.start(studio, *files, *DEFAULTS)
+    ended(studio, name)
+    return name

@@ -130,7 +130,7 @@ def test_from_the_example_to_a_draft_with_sound_and_back_after_a_reload(tab):
     tab.get_by_text("On the photo", exact=True).click()
     tab.wait_for_function("document.querySelectorAll('#pictures img').length === 1")
 
-    tab.get_by_role("button", name="Render draft").click()
+    tab.get_by_role("button", name="Render", exact=True).click()
     tab.locator("#result video").wait_for()
     tab.get_by_text("not the diffusion result").wait_for()
     playing = tab.locator("#result video").evaluate(
@@ -171,14 +171,14 @@ def test_a_wrong_file_gets_one_clear_sentence_and_can_be_changed(tab, tmp_path):
 def test_a_render_can_be_stopped_and_started_again(tab):
     use_example(tab)
     analyse(tab)
-    tab.get_by_role("button", name="Render draft").click()
+    tab.get_by_role("button", name="Render", exact=True).click()
     tab.get_by_text(re.compile("Drawing the draft: frame")).wait_for()
     began = time.monotonic()
     tab.get_by_role("button", name="Stop").last.click()
     tab.get_by_text("Stopped. Nothing unfinished was kept.").wait_for()
     assert time.monotonic() - began < PATIENCE / 1000 / 2
     assert tab.locator("#result video").count() == 0
-    assert tab.get_by_role("button", name="Render draft").is_enabled()
+    assert tab.get_by_role("button", name="Render", exact=True).is_enabled()
 
 
 def test_two_tabs_keep_their_own_projects(tab, address):

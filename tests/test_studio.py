@@ -1,107 +1,25 @@
 """The studio's handlers, called as plain functions: what a page would show is what they return."""
 
-import asyncio
 import shutil
 import threading
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import gradio as gr
 import numpy as np
 import pytest
 import soundfile
+from scripted_studio import DEFAULTS, ended, followed
 
-from apvgen import pipeline, project
-from apvgen.align import align
+from apvgen import project
 from apvgen.config import Options
 from apvgen.errors import InputError, MediaError, ProjectError
 from apvgen.media import write_video
-from apvgen.pipeline import Rendered
 from apvgen.pose import draw_pose
 from apvgen.preview import overlay
 from apvgen.studio import analysis as analysis_panel
-from apvgen.studio import draft, inputs, page, scrub, settings, strip, viewer, words
+from apvgen.studio import inputs, page, scrub, strip, viewer, words
 from apvgen.studio.context import Studio, bound
-from apvgen.studio.store import Store
-from apvgen.tracks import save_motion
-
-ROOT = Path(__file__).resolve().parents[1]
-DEFAULTS = settings.restored(Options())
-REPORT = {
-    "frames": 12,
-    "seconds": 0.48,
-    "motion_frames": 12,
-    "share_with_body": 1.0,
-    "share_with_hands": 0.0,
-    "share_with_face": 0.9,
-    "share_with_drawn_face": 1.0,
-    "lip_gap_kept": 0.987,
-}
-
-
-class ScriptedAnalyser:
-    """Makes a project of a known analysis; waits at its second frame until it is let go."""
-
-    def __init__(self, options, analysis):
-        self.options, self.analysis = options, analysis
-        self.at_work, self.go_on = threading.Event(), threading.Event()
-        self.go_on.set()
-
-    def analyse(self, files, folder, on_progress):
-        for k in range(len(self.analysis)):
-            on_progress("detect", k + 1, len(self.analysis))
-            self.at_work.set()
-            self.go_on.wait(10)
-        made = project.create(folder, files, self.options)
-        aligned = align(self.analysis, self.options.align, (), self.options.hw)
-        project.save_tracks(made, self.analysis, aligned)
-        return made.with_settings(report=REPORT, made_with={"detector": "scripted 1", "voice_model": "scripted 1"})
-
-
-@pytest.fixture
-def analyser(analysis):
-    return ScriptedAnalyser(Options(), analysis)
-
-
-@pytest.fixture
-def studio(tmp_path, monkeypatch, analyser):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    made = Studio(Store(tmp_path / "projects"), lambda _options: analyser, tmp_path / "example")
-    yield made
-    analyser.go_on.set()
-    made.board.close()
-
-
-@pytest.fixture
-def files(studio, analysis):
-    """The three inputs, uploaded."""
-    folder = studio.uploads / "abc"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    cv2.imwrite(str(folder / "photo.png"), rng.integers(0, 255, (768, 512, 3), np.uint8))
-    save_motion(folder / "motion.npz", analysis.driving)
-    soundfile.write(folder / "voice.wav", 0.3 * np.sin(np.arange(7680) / 20), 16000)
-    return tuple(str(folder / name) for name in ("photo.png", "motion.npz", "voice.wav"))
-
-
-@pytest.fixture
-def opened(studio, files):
-    """The name of a project that was analysed through the page."""
-    name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
-    ended(studio, name)
-    return name
-
-
-def ended(studio, name, work="analysis"):
-    studio.board.get(strip.job_name(work, name))._future.exception(20)
-
-
-def followed(studio, name, work="analysis"):
-    async def collect():
-        return [values async for values in strip.follow(studio, work, 1, name)]
-
-    return asyncio.run(collect())
 
 
 def test_a_project_without_a_finished_analysis_is_not_opened(studio, files):
@@ -269,42 +187,14 @@ def test_no_project_shows_empty_places_of_the_same_shape(studio, opened):
     assert scrub.draw(studio, opened, 0, scrub.ALL).count('class="shot"') == 4
 
 
-@pytest.fixture
-def scripted_render(monkeypatch):
-    def render(made, out, on_progress):
-        on_progress("draft", 1, 2)
-        write_video(out, np.zeros((2, 64, 64, 3), np.uint8), Fraction(25))
-        return Rendered(out, out.with_suffix(".json"), 2, 0.0)
-
-    monkeypatch.setattr(pipeline, "render", render)
-
-
-def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, opened, scripted_render):
-    assert page.finished(studio, opened)[0].value is None
-    draft.start(studio, "draft", opened)
-    ended(studio, opened, "render")
-    video, download, *_ = page.finished(studio, opened)
-    assert "not the diffusion result" in video.label
-    assert video.value["path"].endswith("apvgen-draft.mp4")
-    assert Path(video.value["path"]).is_relative_to(studio.uploads)
-    assert download.interactive
-
-
 def test_how_an_analysis_ended_is_not_told_of_a_render(studio, opened):
     assert "Done in" in followed(studio, opened, "analysis")[-1][0]
     assert "Done in" not in str(followed(studio, opened, "render"))
     assert "Nothing is running" in strip.stop(studio, "render", opened)
 
 
-def test_nothing_is_rendered_before_an_analysis(studio):
-    assert "Analyse first" in draft.start(studio, "draft", "")
-    assert "Analyse first" in draft.start(studio, "draft", studio.store.new_name())
-
-
-def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened, scripted_render):
-    draft.start(studio, "draft", opened)
-    ended(studio, opened, "render")
-    restarted = Studio(studio.store, studio.analyser, studio.example)
+def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened):
+    restarted = Studio(studio.store, studio.analyser, studio.backbone, studio.example)
     name, running, note, *values = page.reopen(restarted, opened, "", scrub.ALL)
     assert (name, running, note) == (opened, "", "")
     assert values[: len(DEFAULTS)] == list(DEFAULTS)

@@ -12,9 +12,12 @@ from typing import Protocol
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from apvgen.config import Limits, Options
+from apvgen.backbones.options import RenderOptions
+from apvgen.backbones.protocol import Backbone
+from apvgen.config import FaceStyle, Limits, Options
 from apvgen.errors import InputError
 from apvgen.files import complete_or_absent
+from apvgen.model.checkpoint import checkpoints_folder
 from apvgen.studio import words
 from apvgen.studio.jobs import Board, OnProgress
 from apvgen.studio.store import Store
@@ -34,11 +37,13 @@ class Studio:
     """One running studio.
 
     analyser: makes the analyser for a person's options. example: folder of the bundled example.
+    backbone: makes what renders, for a person's choice and a style of faces.
     warm_up: loads what an analysis will need; the first job of all.
     """
 
     store: Store
     analyser: Callable[[Options], Analyser]
+    backbone: Callable[[RenderOptions, FaceStyle], Backbone]
     example: Path
     limits: Limits = field(default_factory=Limits)
     board: Board = field(default_factory=Board)
@@ -68,7 +73,7 @@ class Studio:
 
     def sentence(self, error: BaseException) -> str:
         """An error in one sentence that names no folder of this machine."""
-        return words.sentence(error, (self.uploads, self.store.root, self.example))
+        return words.sentence(error, (self.uploads, self.store.root, self.example, checkpoints_folder()))
 
 
 def bound(studio: Studio, handler: Callable, *first: object) -> Callable:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import analysis, draft, inputs, markup, scrub, settings, strip
+from apvgen.studio import analysis, inputs, markup, rendering, scrub, settings, strip
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -45,7 +45,7 @@ class Page:
     settings: settings.Panel
     analysis: analysis.Panel
     scrub: scrub.Panel
-    draft: draft.Panel
+    rendering: rendering.Panel
 
     @property
     def names(self) -> list[gr.Textbox]:
@@ -54,7 +54,7 @@ class Page:
     @property
     def project_outputs(self) -> list[gr.Component]:
         """What shows an analysed project."""
-        return [*self.inputs.outputs, self.analysis.findings, *self.scrub.outputs, *self.draft.outputs]
+        return [*self.inputs.outputs, self.analysis.findings, *self.scrub.outputs, *self.rendering.outputs]
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -64,7 +64,7 @@ def build(studio: Studio) -> gr.Blocks:
         inputs.wire(page.inputs, studio)
         scrub.wire(page.scrub, studio, page.opened)
         _wire_analysis(page, studio)
-        _wire_draft(page, studio)
+        _wire_rendering(page, studio)
         _wire_opening(page, studio, blocks)
     return blocks
 
@@ -81,8 +81,8 @@ def _lay_out() -> Page:
             with gr.Column(elem_classes="sheet"):
                 frames = scrub.build()
             with gr.Row(elem_classes="sheet"):
-                rendering = draft.build()
-    return Page(*names, cards, options, analysing, frames, rendering)
+                renders = rendering.build()
+    return Page(*names, cards, options, analysing, frames, renders)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -102,25 +102,30 @@ def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) 
     ended.then(None, page.names, None, js=REMEMBER, **QUIET)
 
 
-def _wire_draft(page: Page, studio: Studio) -> None:
-    line = page.draft.strip
-    for kind, button in zip(draft.LABELS, line.starts, strict=True):
-        started = button.click(bound(studio, draft.start, kind), page.opened, line.status, **QUIET)
-        _follow_draft(started, page, studio)
+def _wire_rendering(page: Page, studio: Studio) -> None:
+    panel, line = page.rendering, page.rendering.strip
+    render, preview = line.starts
+    for started in (
+        render.click(bound(studio, rendering.start), [page.opened, *panel.controls], line.status, **QUIET),
+        preview.click(bound(studio, rendering.start_preview), page.opened, line.status, **QUIET),
+    ):
+        _follow_rendering(started, page, studio)
+    panel.renderer.change(rendering.quality, panel.renderer, panel.preset, queue=False, **QUIET)
     line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
 
 
-def _follow_draft(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
-    line = page.draft.strip
+def _follow_rendering(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    line = page.rendering.strip
     followed = started.then(strip.following(studio, line), page.opened, line.outputs, concurrency_limit=None, **QUIET)
-    followed.then(bound(studio, finished), page.opened, page.draft.outputs, **QUIET)
+    followed.then(bound(studio, finished), page.opened, page.rendering.outputs, **QUIET)
 
 
 def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
     outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
     restored = blocks.load(bound(studio, reopen), [*page.names, page.scrub.view], outputs, js=RECALL, **QUIET)
+    blocks.load(rendering.offered, None, page.rendering.renderer, **QUIET)
     _follow_analysis(restored, page, studio)
-    _follow_draft(restored, page, studio)
+    _follow_rendering(restored, page, studio)
 
 
 def reopen(studio: Studio, opened: str, running: str, view: str) -> tuple:
@@ -143,13 +148,13 @@ def adopt(studio: Studio, unchanged: int, opened: str, running: str, view: str) 
 
 def finished(studio: Studio, opened: str) -> tuple:
     """The video of a render that has ended."""
-    return draft.shown(studio, studio.store.open(opened) if opened else None)
+    return rendering.shown(studio, studio.store.open(opened) if opened else None)
 
 
 def shown(studio: Studio, made: Project | None, view: str) -> tuple:
     """All that shows an analysed project, or that there is none."""
     cards = inputs.restored(studio, made) if made else inputs.untouched()
-    return *cards, analysis.shown(made), *scrub.shown(made, view), *draft.shown(studio, made)
+    return *cards, analysis.shown(made), *scrub.shown(made, view), *rendering.shown(studio, made)
 
 
 def _recalled(studio: Studio, name: str) -> tuple[Project | None, str]:

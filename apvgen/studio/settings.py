@@ -15,7 +15,7 @@ SIZES = {
     "576 × 1024 px, tall portrait": (1024, 576),
     "640 × 640 px, square": (640, 640),
     "1024 × 576 px, landscape": (576, 1024),
-    "320 × 480 px, small and quick": (480, 320),
+    "320 × 512 px, small and quick": (512, 320),
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
 MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]

@@ -14,8 +14,13 @@ STAGES = {
     "detect": "Finding the person in the driving video",
     "voice": "Turning the voice into a face",
     "draft": "Drawing the draft",
+    "stick": "Drawing the poses",
+    "load": "Loading the networks",
+    "denoise": "Denoising",
+    "diffusion": "Decoding",
     "preview": "Drawing the preview",
 }
+UNITS = {"denoise": "pass"}
 UNEXPECTED = "Something went wrong that should not have; the program's log says what. Trying again may help."
 STOPPED = "Stopped. Nothing unfinished was kept."
 
@@ -55,7 +60,8 @@ def doing(progress: Progress) -> str:
     words = STAGES.get(progress.stage, progress.stage)
     if progress.total <= 1 or not progress.done:
         return f"{words}…"
-    return f"{words}: frame {progress.done} of {progress.total}{_left(progress.seconds_left)}"
+    unit = UNITS.get(progress.stage, "frame")
+    return f"{words}: {unit} {progress.done} of {progress.total}{_left(progress.seconds_left)}"
 
 
 def _left(seconds: float | None) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from apvgen import __version__, config
+from apvgen.cli import options, rendering
+from apvgen.cli.progress import progress
 from apvgen.errors import ApvgenError, Cancelled, InputError
 
 if TYPE_CHECKING:
@@ -21,113 +20,11 @@ if TYPE_CHECKING:
     from apvgen.fda import Override
     from apvgen.pipeline import OnProgress, Rendered
     from apvgen.project import Project
-    from apvgen.types import HW
 
 FAILED, STOPPED = 2, 130
+_DEFAULTS = config.Options()
 FIELDS = {"fda": "mode", "size": "hw"}
 """Options whose field in `config` has another name."""
-STAGES = {"detect": "Detecting", "voice": "Voice to face", "preview": "Preview", "draft": "Draft render"}
-
-
-def _choice(kind: object) -> click.Choice:
-    return click.Choice(get_args(kind))
-
-
-class _Fps(click.ParamType):
-    name = "fps"
-
-    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
-        try:
-            return Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            return self.fail(f"{value!r} is no frame rate; write 25 or 30000/1001.", parameter, context)
-
-
-class _Size(click.ParamType):
-    name = "HxW"
-
-    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> HW:
-        height, _, width = value.lower().partition("x")
-        if not (height.isdigit() and width.isdigit()):
-            self.fail(f"{value!r} is no size; write HEIGHTxWIDTH, for example 768x512.", parameter, context)
-        return int(height), int(width)
-
-
-def _stack(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def _input_options(required: bool) -> Callable[[Any], Any]:
-    return _stack(
-        click.option("--reference", type=click.Path(path_type=Path), required=required, help="Photo of the person."),
-        click.option(
-            "--driving",
-            type=click.Path(path_type=Path),
-            required=required,
-            help="Video to move like, or a motion .npz.",
-        ),
-        click.option("--voice", type=click.Path(path_type=Path), required=required, help="Any file with speech in it."),
-    )
-
-
-def _setting(flag: str, default: object, text: str = "", **more: Any) -> Callable[[Any], Any]:
-    """An option that is absent unless given: defaults live in `config`, a stored project keeps what it has."""
-    return click.option(flag, default=None, show_default=str(default), help=text, **more)
-
-
-_DEFAULTS = config.Options()
-
-_setting_options = _stack(
-    _setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=_Fps()),
-    _setting("--size", "768x512", "Height and width of the result, px.", type=_Size()),
-    _setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
-    _setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
-    _setting("--person", _DEFAULTS.person, "0 is the largest tracked person, 1 the next.", type=int),
-    _setting(
-        "--length",
-        _DEFAULTS.length,
-        "What the motion does when the voice is longer.",
-        type=_choice(config.LengthMode),
-    ),
-    _setting("--face-style", _DEFAULTS.face_style, "How pose frames draw faces.", type=_choice(config.FaceStyle)),
-)
-
-_align_options = _stack(
-    _setting("--fda", _DEFAULTS.align.mode, "How the face is aligned.", type=_choice(config.FdaMode)),
-    _setting(
-        "--head-rotation", _DEFAULTS.align.head_rotation, "Whose head rotation.", type=_choice(config.HeadRotation)
-    ),
-    _setting("--smoothing", _DEFAULTS.align.smoothing, "Of the face's size, frames; 0 is the paper.", type=float),
-    _setting("--fit-body/--no-fit-body", "fit-body", "Fit to the person's proportions.", type=bool),
-    click.option(
-        "--override",
-        "overrides",
-        type=(int, float, float, float, float),
-        multiple=True,
-        metavar="FRAME SX SY DX DY",
-        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable; a project's own are replaced.",
-    ),
-)
-
-_limit_options = _stack(
-    _setting("--max-seconds", _DEFAULTS.limits.video_seconds, "Longest video or voice that is read.", type=float),
-    _setting("--max-mib", _DEFAULTS.limits.file_bytes >> 20, "Largest file that is read.", type=int),
-)
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
-_out_option = click.option("--out", type=click.Path(path_type=Path), required=True, help="Video to write (.mp4).")
-_renderer_option = click.option("--renderer", type=click.Choice(["draft"]), default="draft", show_default=True)
-
-
-def _project_option(required: bool) -> Callable[[Any], Any]:
-    return click.option(
-        "--project", "folder", type=click.Path(path_type=Path), required=required, help="Project folder."
-    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -137,69 +34,78 @@ def cli() -> None:
 
 
 @cli.command()
-@_input_options(required=False)
-@_project_option(required=True)
-@_setting_options
-@_align_options
-@_limit_options
-@_json_option
+@options.input_options(required=False)
+@options.project_option(required=True)
+@options.setting_options
+@options.align_options
+@options.limit_options
+@options.json_option
 def analyse(folder: Path, as_json: bool, **given: Any) -> None:
     """Detect, voice and align into a project folder; without inputs, align an existing project again."""
-    with _progress(as_json) as on_progress:
+    with progress(as_json) as on_progress:
         made = _analyse(folder, given, on_progress)
     _say(as_json, {"project": str(folder), **made.settings.report}, f"Analysed into {folder}: {_sentence(made)}")
 
 
 @cli.command()
-@_project_option(required=True)
-@_out_option
-@_json_option
+@options.project_option(required=True)
+@options.out_option
+@options.json_option
 def preview(folder: Path, out: Path, as_json: bool) -> None:
     """Write a video of detections, talking face, pose frame and overlay, side by side, with sound."""
     from apvgen import pipeline, project
 
-    with _progress(as_json) as on_progress:
+    with progress(as_json) as on_progress:
         rendered = pipeline.preview(project.load(folder), out, on_progress)
     _say_rendered(as_json, rendered, "Preview")
 
 
 @cli.command()
-@_project_option(required=True)
-@_out_option
-@_renderer_option
-@_json_option
-def render(folder: Path, out: Path, renderer: str, as_json: bool) -> None:
+@options.project_option(required=True)
+@options.out_option
+@rendering.render_options
+@options.setting("--seed", "the project's", "Of the noise that sampling starts from.", type=int)
+@options.json_option
+def render(folder: Path, out: Path, seed: int | None, as_json: bool, **given: Any) -> None:
     """Render an analysed project. The draft warps the photo; it needs no GPU and is not the diffusion result."""
     from apvgen import pipeline, project
+    from apvgen.backbones.registry import load_backbone
 
-    with _progress(as_json) as on_progress:
-        rendered = pipeline.render(project.load(folder), out, on_progress)
-    _say_rendered(as_json, rendered, renderer.capitalize())
+    made = project.load(folder)
+    stored = made.settings.options
+    how = rendering.chosen(given, stored.seed if seed is None else seed)
+    backbone = load_backbone(how, stored.face_style)
+    with progress(as_json) as on_progress:
+        rendered = pipeline.render(made, out, on_progress, backbone)
+    _say_rendered(as_json, rendered, how.renderer.capitalize())
 
 
 @cli.command()
-@_input_options(required=True)
-@_out_option
-@_project_option(required=False)
-@_renderer_option
-@_setting_options
-@_align_options
-@_limit_options
-@_json_option
-def run(out: Path, folder: Path | None, renderer: str, as_json: bool, **given: Any) -> None:
+@options.input_options(required=True)
+@options.out_option
+@options.project_option(required=False)
+@rendering.render_options
+@options.setting_options
+@options.align_options
+@options.limit_options
+@options.json_option
+def run(out: Path, folder: Path | None, as_json: bool, **given: Any) -> None:
     """All of it: photo, driving video and voice in, finished video out."""
     from apvgen import pipeline
+    from apvgen.backbones.registry import load_backbone
 
+    how = rendering.chosen(given, given["seed"] or _DEFAULTS.seed)
+    backbone = load_backbone(how, given["face_style"] or _DEFAULTS.face_style)
     folder = folder or out.with_suffix(".project")
     _check_places(out, folder, given)
-    with _progress(as_json) as on_progress:
+    with progress(as_json) as on_progress:
         made = _analyse(folder, given, on_progress)
-        rendered = pipeline.render(made, out, on_progress)
-    _say_rendered(as_json, rendered, renderer.capitalize(), {"project": str(folder), **made.settings.report})
+        rendered = pipeline.render(made, out, on_progress, backbone)
+    _say_rendered(as_json, rendered, how.renderer.capitalize(), {"project": str(folder), **made.settings.report})
 
 
 @cli.command()
-@_json_option
+@options.json_option
 def doctor(as_json: bool) -> None:
     """Say what is installed, found and missing, and what to do about it."""
     from apvgen.doctor import examine
@@ -263,24 +169,6 @@ def _options(base: config.Options, given: dict[str, Any]) -> config.Options:
     chosen = {FIELDS.get(flag, flag): value for flag, value in chosen.items()}
     align = replace(base.align, **{name: chosen.pop(name) for name in vars(base.align) if name in chosen})
     return replace(base, align=align, limits=limits, **chosen)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[OnProgress]:
-    """A bar for each stage on standard error, with the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
-        tasks = {}
-
-        def on_progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield on_progress
 
 
 def _say(as_json: bool, summary: dict[str, Any], text: str) -> None:

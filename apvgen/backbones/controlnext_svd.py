@@ -1,0 +1,124 @@
+"""ControlNeXt-SVD as a backbone: the networks of a checkpoint folder, sampled in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from apvgen.backbones.options import RenderOptions
+from apvgen.backbones.protocol import Backbone, OnStage, Shot, silent
+from apvgen.errors import CheckpointError
+from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
+from apvgen.model.models import Models
+from apvgen.sampler import conditioning, decode, denoise, devices
+from apvgen.sampler.settings import Memory, Settings
+
+PACKAGES = ("torch", "diffusers", "transformers")
+"""Whose versions can change a result."""
+
+
+class Networks:
+    """The networks of one checkpoint on one device, loaded when first used and then kept."""
+
+    def __init__(self, checkpoint: CheckpointInfo, memory: Memory) -> None:
+        self.checkpoint, self.memory = checkpoint, memory
+
+    @cached_property
+    def resources(self) -> devices.Resources:
+        return devices.resources(self.memory)
+
+    @cached_property
+    def models(self) -> Models:
+        found = self.resources
+        home = "cpu" if found.offload else found.device
+        with devices.memory_limit_explained("loading the networks", "use --offload, or --dtype bfloat16 or float16"):
+            models = load_models(self.checkpoint, home, found.dtype)
+        if found.offload:
+            devices.offload(models, found.device)
+        return models
+
+
+class ControlNeXtSVD:
+    """See `Backbone`. networks: loaded or yet to be."""
+
+    name = "diffusion"
+
+    def __init__(self, networks: Networks, sampling: Settings) -> None:
+        self.networks, self._sampling = networks, sampling
+
+    @classmethod
+    def of(cls, options: RenderOptions, before: Backbone | None = None) -> ControlNeXtSVD:
+        """The backbone with the checkpoint that was asked for. Raises CheckpointError.
+
+        before: an earlier one, whose networks are taken over where they are the same.
+        """
+        checkpoint = find_checkpoint(options.checkpoint)
+        if isinstance(before, cls):
+            kept = before.networks
+            if (kept.checkpoint, kept.memory) == (checkpoint, options.memory):
+                return cls(kept, options.sampling)
+        return cls(Networks(checkpoint, options.memory), options.sampling)
+
+    def describe(self) -> dict[str, object]:
+        checkpoint, found = self.networks.checkpoint, self.networks.resources
+        return {
+            "checkpoint": checkpoint.name,
+            "licence": checkpoint.licence,
+            "face_style": checkpoint.face_style,
+            "training_step": checkpoint.training_step,
+            "weights_sha256": dict(checkpoint.files),
+            "sampling": asdict(self._sampling),
+            "decoding": asdict(found.decoding),
+            "device": str(found.device),
+            "dtype": str(found.dtype).removeprefix("torch."),
+            "packages": {package: metadata.version(package) for package in PACKAGES},
+        }
+
+    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+        conditioning.check_size(shot.hw)
+        settings = self._sampling
+        on_stage("load", 0, 1)
+        models = self.networks.models
+        on_stage("load", 1, 1)
+        known = conditioning.encode_reference(models, shot.reference.image, settings)
+        latents = denoise.denoise(
+            models,
+            known,
+            self._sequence(shot, window),
+            len(window) + 1,
+            settings,
+            lambda info: on_stage("denoise", info.calls, info.total_calls),
+        )
+        yield from decode.decode(models.vae, latents, self.networks.resources.decoding)
+
+    def _sequence(self, shot: Shot, window: range) -> Callable[[Sequence[int]], np.ndarray]:
+        """Draws pose frames by their number in the sequence: the reference's own first, then those of the window."""
+        style = self.networks.checkpoint.face_style
+        still = Shot(shot.reference, shot.reference.motion).pose_frames([0], style)
+
+        def draw(numbers: Sequence[int]) -> np.ndarray:
+            moving = shot.pose_frames([window[number - 1] for number in numbers if number], style)
+            frames = iter(moving)
+            return np.stack([next(frames) if number else still[0] for number in numbers])
+
+        return draw
+
+
+def find_checkpoint(name: str | None) -> CheckpointInfo:
+    """A checkpoint by its folder, by its name in the checkpoints folder, or the only one there is.
+
+    Raises CheckpointError, which lists what there is.
+    """
+    root = checkpoints_folder()
+    if name is not None:
+        return read_info(Path(name) if Path(name).exists() else root / name)
+    known = list_checkpoints([root])
+    if len(known) != 1:
+        there = ", ".join(info.folder.name for info in known) or "none"
+        raise CheckpointError(f"Name a checkpoint with --checkpoint; in {root} there is {there}.")
+    return known[0]

@@ -1,0 +1,70 @@
+"""What every backbone gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from apvgen.config import FaceStyle
+from apvgen.pose import draw_pose
+from apvgen.types import HW, Audio, Motion, Reference
+
+OnStage = Callable[[str, int, int], None]
+"""Called with (stage, done, total) for work that comes before frames; may raise `Cancelled`."""
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is to be shown.
+
+    reference: the person, at the output's size.
+    motion: the pose of every frame, in output pixels.
+    voice: the sound, for models that listen to it themselves; the lips are already in `motion`.
+    """
+
+    reference: Reference
+    motion: Motion
+    voice: Audio | None = None
+
+    def __post_init__(self) -> None:
+        if self.motion.hw != self.reference.hw:
+            raise ValueError(f"the motion is for pictures of {self.motion.hw}, the reference has {self.reference.hw}")
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+    @property
+    def hw(self) -> HW:
+        return self.motion.hw
+
+    def pose_frames(self, indices: Sequence[int], style: FaceStyle) -> np.ndarray:
+        """Pose pictures of some frames, drawn now: RGB uint8 `[n, H, W, 3]`."""
+        drawn = [draw_pose(self.motion, t, style) for t in indices]
+        return np.stack(drawn) if drawn else np.zeros((0, *self.hw, 3), np.uint8)
+
+
+class Backbone(Protocol):
+    """A way to turn a pose into pictures of the reference person.
+
+    name: what the result is called in settings and on the page. stage: what its frames are reported as.
+    """
+
+    name: str
+
+    def describe(self) -> dict[str, object]:
+        """What made the result, as plain JSON values: settings, versions, hashes of weights. Goes beside the video."""
+        ...
+
+    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+        """Frame after frame, RGB uint8 `[H, W, 3]` of the shot's size, for the frames in `window` (step 1).
+
+        Work before the first frame is reported to `on_stage`. Raises RenderError and its kinds.
+        """
+        ...

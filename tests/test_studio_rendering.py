@@ -1,0 +1,105 @@
+"""The render panel: what it offers, what it starts, and what it shows."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scripted_studio import ended, followed
+from tiny_checkpoint import make_tiny_checkpoint
+
+from apvgen import pipeline
+from apvgen.backbones.options import PRESETS
+from apvgen.config import Options
+from apvgen.errors import InputError
+from apvgen.media import write_video
+from apvgen.pipeline import Rendered
+from apvgen.studio import page, rendering
+from apvgen.studio.models import Models
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setenv("APVGEN_CHECKPOINTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def scripted_render(monkeypatch) -> list[str]:
+    """Renders nothing, in no time; a list of the backbones that were asked to."""
+    asked = []
+
+    def render(_made, out, on_progress, backbone):
+        asked.append(backbone.name)
+        on_progress(backbone.name, 1, 2)
+        write_video(out, np.zeros((2, 64, 64, 3), np.uint8), Fraction(25))
+        return Rendered(out, out.with_suffix(".json"), 2, 0.0)
+
+    monkeypatch.setattr(pipeline, "render", render)
+    return asked
+
+
+def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, opened, scripted_render):
+    assert page.finished(studio, opened)[0].value is None
+    rendering.start(studio, opened, rendering.DRAFT, "balanced")
+    ended(studio, opened, "render")
+    video, download, *_ = page.finished(studio, opened)
+    assert scripted_render == ["draft"]
+    assert "not the diffusion result" in video.label
+    assert video.value["path"].endswith("apvgen-draft.mp4")
+    assert Path(video.value["path"]).is_relative_to(studio.uploads)
+    assert download.interactive
+
+
+def test_nothing_is_rendered_before_an_analysis(studio):
+    for name in ("", studio.store.new_name()):
+        assert "Analyse first" in rendering.start(studio, name, rendering.DRAFT, "balanced")
+        assert "Analyse first" in rendering.start_preview(studio, name)
+
+
+def test_without_a_checkpoint_the_draft_is_offered_and_where_to_get_one_is_said(checkpoints):
+    menu = rendering.offered()
+    assert [value for _, value in menu.choices] == [rendering.DRAFT]
+    assert "checkpoints list" in menu.info
+
+
+def test_installed_checkpoints_are_offered_with_their_licence_and_chosen_by_name(checkpoints):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    (checkpoints / "broken").mkdir()
+    (checkpoints / "broken" / "checkpoint.json").write_text("{")
+    labels, values = zip(*rendering.offered().choices, strict=True)
+    assert values == (rendering.DRAFT, "tiny")
+    assert "CC0" in labels[1]
+    options = rendering.chosen("tiny", "fast", Options(seed=7))
+    assert Path(options.checkpoint) == checkpoints / "tiny"
+    assert (options.sampling.schedule, options.sampling.seed) == (PRESETS["fast"].schedule, 7)
+
+
+@pytest.mark.parametrize("name", ["../tiny", "/etc", "other", "tiny/../tiny"])
+def test_only_what_is_offered_can_be_chosen(checkpoints, name):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    with pytest.raises(InputError, match="not installed"):
+        rendering.chosen(name, "fast", Options())
+
+
+def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, checkpoints, scripted_render):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    rendering.start(studio, opened, "tiny", "fast")
+    ended(studio, opened, "render")
+    assert "Done in" in followed(studio, opened, "render")[-1][0]
+    video, *_ = page.finished(studio, opened)
+    assert scripted_render == ["diffusion"]
+    assert (video.label, Path(video.value["path"]).name) == ("Diffusion result", "apvgen-diffusion.mp4")
+
+
+def test_the_networks_of_the_last_render_are_kept_for_the_next(checkpoints):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    make_tiny_checkpoint(checkpoints / "other", seed=1)
+    models = Models()
+    first = models.backbone(rendering.chosen("tiny", "fast", Options()), "mesh")
+    again = models.backbone(rendering.chosen("tiny", "paper", Options()), "mesh")
+    other = models.backbone(rendering.chosen("other", "paper", Options()), "mesh")
+    assert first.networks is again.networks
+    assert other.networks is not again.networks
+    assert first.describe()["sampling"] != again.describe()["sampling"]
