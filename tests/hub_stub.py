@@ -19,13 +19,15 @@ class Hub:
     """What the stub serves and how it misbehaves, and what it was asked.
 
     files: content by repository and path. gated: repositories that want `TOKEN`. cut: bytes after which a transfer's
-    connection is dropped, one number for each transfer to come. served: content that is sent in place of the true one,
-    by path. status: answer to everything. ranges: the Range header of each transfer. sent: bytes of each transfer.
+    connection is dropped, one number for each transfer to come. hold: keep such a connection open instead, silent.
+    served: content that is sent in place of the true one, by path. status: answer to everything. ranges: the Range
+    header of each transfer. sent: bytes of each transfer. tokens_at_store: Authorization headers of large transfers.
     """
 
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     cut: list[int] = field(default_factory=list)
+    hold: threading.Event | None = None
     served: dict[str, bytes] = field(default_factory=dict)
     status: int = 200
     ranges: list[str | None] = field(default_factory=list)
@@ -102,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.ranges.append(wanted)
         self.hub.sent.append(min(end, len(content)))
         self.wfile.write(content[:end])
+        if self.hub.hold and end < len(content):
+            self.hub.hold.wait()
         self.close_connection = end < len(content)
 
     def _empty(self, status: int, headers: dict[str, str] | None = None) -> None:

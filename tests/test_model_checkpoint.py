@@ -226,6 +226,22 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_no_rubbish(folder):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_swap_that_fails_brings_the_old_checkpoint_back(folder, monkeypatch):
+    rename = Path.rename
+
+    def fails_once(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise PermissionError(1, "Operation not permitted")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    with pytest.raises(OutputError, match="Operation not permitted"):
+        save_checkpoint(folder, tiny_models(seed=9), read_info(folder))
+    verify(read_info(folder))
+    assert equal(states(load_models(read_info(folder), "cpu")), states(tiny_models(seed=3)))
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_info_out_of_range_is_refused_when_built(tmp_path):
     with pytest.raises(ValueError, match="window at least 2"):
         CheckpointInfo(tmp_path, "x", window=1)

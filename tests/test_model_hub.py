@@ -209,10 +209,13 @@ def test_a_download_can_be_checked_later(access, tmp_path):
     with pytest.raises(MissingModelError, match=r"config.json is missing; run: python -m apvgen checkpoints download"):
         check_download(known, tmp_path)
     download(known, tmp_path, access)
-    assert check_download(known, tmp_path) == 1
+    assert check_download(known, tmp_path) == 2
     (tmp_path / "v2" / "weights.bin").write_bytes(WEIGHTS[:-1])
-    with pytest.raises(CheckpointError, match=r"weights.bin is not the published file .* delete it"):
-        check_download(known, tmp_path)
+    for noted in (known, entry()):
+        with pytest.raises(CheckpointError, match=r"weights.bin is not the file that was published .* delete it"):
+            check_download(noted, tmp_path)
+    (tmp_path / "config.json").with_name(".config.json.sha256").unlink()
+    assert check_download(replace(known, files=known.files[:1]), tmp_path) == 0
 
 
 def test_the_registry_invents_nothing():

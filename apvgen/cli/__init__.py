@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apvgen import __version__, config
-from apvgen.cli import options, rendering
+from apvgen.cli import checkpoints, options, rendering
 from apvgen.cli.progress import progress
 from apvgen.errors import ApvgenError, Cancelled, InputError
 
@@ -31,6 +31,9 @@ FIELDS = {"fda": "mode", "size": "hw"}
 @click.version_option(__version__)
 def cli() -> None:
     """Make the person in a photo move like a dancer in a video and speak with a given voice."""
+
+
+cli.add_command(checkpoints.checkpoints)
 
 
 @cli.command()

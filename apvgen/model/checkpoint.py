@@ -38,6 +38,9 @@ SHARED_PARTS = ("vae", "image_encoder")
 """Parts that fine-tuning leaves alone, so that many checkpoints can share them."""
 FOLDER_VARIABLE = "APVGEN_CHECKPOINTS"
 
+OnFile = Callable[[int, int], None]
+"""(files so far, files in all)."""
+
 
 @dataclass(frozen=True)
 class CheckpointInfo:
@@ -171,18 +174,25 @@ def new_checkpoint(folder: Path, info: CheckpointInfo) -> Iterator[Path]:
             inside.mkdir()
             yield inside
             _write_info(inside, info)
-            if folder.exists():
-                folder.rename(temporary / "old")
-            inside.rename(folder)
+            _put_in_place(inside, folder, temporary / "old")
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def verify(info: CheckpointInfo, on_progress: Callable[[int, int], None] | None = None) -> None:
-    """Raise CheckpointError unless every file has its recorded hash and every part's weights fit its configuration.
+def _put_in_place(new: Path, folder: Path, aside: Path) -> None:
+    """Rename `new` to `folder`; what is there goes to `aside`, or comes back if that fails."""
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        new.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
 
-    on_progress(done, total) counts files.
-    """
+
+def verify(info: CheckpointInfo, on_file: OnFile | None = None) -> None:
+    """Raise CheckpointError unless every file has its recorded hash and every part's weights fit its configuration."""
     from apvgen.model.parts import check_part
 
     for done, (name, expected) in enumerate(info.files.items(), 1):
@@ -192,8 +202,8 @@ def verify(info: CheckpointInfo, on_progress: Callable[[int, int], None] | None 
                 f"{info.folder / name} has changed or is damaged (sha256 {found[:12]}…, recorded {expected[:12]}…); "
                 "get the checkpoint again."
             )
-        if on_progress:
-            on_progress(done, len(info.files))
+        if on_file:
+            on_file(done, len(info.files))
     for part in PARTS:
         check_part(info.part(part), part)
 

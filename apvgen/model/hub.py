@@ -32,7 +32,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
 
 from apvgen.errors import CheckpointError, MissingModelError, OutputError
-from apvgen.model.checkpoint import file_sha256
+from apvgen.model.checkpoint import OnFile, file_sha256
 from apvgen.model.registry import Published, PublishedFile
 
 OnBytes = Callable[[str, int, int], None]
@@ -60,20 +60,26 @@ def download(entry: Published, folder: Path, access: Access, on_bytes: OnBytes |
     return tuple(_fetched(entry, file, folder / file.path, access, on_bytes) for file in entry.files)
 
 
-def check_download(entry: Published, folder: Path, on_file: Callable[[int, int], None] | None = None) -> int:
-    """Compare what is under `folder` with the known hashes; returns how many files have one.
+def check_download(entry: Published, folder: Path, on_file: OnFile | None = None) -> int:
+    """Compare what is under `folder` with the published hashes, or those noted when it was downloaded.
 
-    Raises MissingModelError for an absent file, CheckpointError for a changed one. on_file(done, total) counts files.
+    Returns how many files have a hash: one copied here by hand may have none.
+    Raises MissingModelError for an absent file, CheckpointError for a changed one.
     """
     absent = entry.missing(folder)
     if absent:
         raise MissingModelError(f"{folder / absent[0].path} is missing; {_advice(entry)}.")
+    known = 0
     for done, file in enumerate(entry.files, 1):
-        if file.sha256:
-            check_hash(folder / file.path, file.sha256)
+        path = folder / file.path
+        note = _note(path)
+        sha256 = file.sha256 or (note.read_text(encoding="ascii").split()[0] if note.is_file() else None)
+        if sha256:
+            check_hash(path, sha256)
+            known += 1
         if on_file:
             on_file(done, len(entry.files))
-    return sum(file.sha256 is not None for file in entry.files)
+    return known
 
 
 def check_hash(path: Path, sha256: str) -> None:
@@ -81,7 +87,7 @@ def check_hash(path: Path, sha256: str) -> None:
     found = file_sha256(path)
     if found != sha256:
         raise CheckpointError(
-            f"{path} is not the published file (sha256 {found[:12]}… instead of {sha256[:12]}…); "
+            f"{path} is not the file that was published (sha256 {found[:12]}… instead of {sha256[:12]}…); "
             "delete it and download it again."
         )
 
@@ -132,9 +138,15 @@ def _transferred(entry: Published, file: PublishedFile, path: Path, access: Acce
             expected_size=remote.size,
             tqdm_class=partial(_Bar, file.path, on_bytes),
         )
-    _check_content(part, file, remote)
+    sha256 = _checked_hash(part, file, remote)
+    _note(path).write_text(f"{sha256}  {path.name}\n", encoding="ascii")
     part.replace(path)
     return path
+
+
+def _note(path: Path) -> Path:
+    """Beside a download: its hash, as `sha256sum --check` reads it."""
+    return path.with_name(f".{path.name}.sha256")
 
 
 class _Bar:
@@ -164,13 +176,13 @@ def _check_room(part: Path, wanted: int) -> None:
         )
 
 
-def _check_content(part: Path, file: PublishedFile, remote: HfFileMetadata) -> None:
-    """Compare with our own hash, or else with the hub's tag: SHA-256 of a large file, git's SHA-1 of a small one."""
-    tag = remote.etag or ""
-    wanted = file.sha256 or tag
-    found = file_sha256(part) if _SHA256.fullmatch(wanted) else _git_hash(part)
+def _checked_hash(part: Path, file: PublishedFile, remote: HfFileMetadata) -> str:
+    """The SHA-256, if the file's hash is the registry's, or else the hub's (of a small file: git's SHA-1)."""
+    wanted = file.sha256 or remote.etag or ""
+    sha256 = file_sha256(part)
+    found = sha256 if _SHA256.fullmatch(wanted) else _git_hash(part)
     if found == wanted:
-        return
+        return sha256
     part.unlink()
     raise CheckpointError(
         f"{file.path} arrived damaged, or is no longer the published file (hash {found[:12]}… instead of "

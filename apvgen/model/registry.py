@@ -52,6 +52,7 @@ class Published:
         return tuple(file for file in self.files if not (folder / file.path).is_file())
 
 
+# Its own page is closed without an account: sizes are those that public copies of it show.
 SVD = Published(
     "svd-xt-1.1",
     "stabilityai/stable-video-diffusion-img2vid-xt-1-1",
@@ -67,7 +68,8 @@ SVD = Published(
     gated=True,
 )
 
-CONTROLNEXT_SVD = Published(
+CONTROLNEXT_  # Its own page is closed without an account: sizes are those that public copies of it show.
+SVD = Published(
     "controlnext-svd-v2",
     "Pbihao/ControlNeXt",
     (
