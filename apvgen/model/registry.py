@@ -68,8 +68,7 @@ SVD = Published(
     gated=True,
 )
 
-CONTROLNEXT_  # Its own page is closed without an account: sizes are those that public copies of it show.
-SVD = Published(
+CONTROLNEXT_SVD = Published(
     "controlnext-svd-v2",
     "Pbihao/ControlNeXt",
     (
