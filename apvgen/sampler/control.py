@@ -30,6 +30,11 @@ class ControlFeatures:
         self.timestep = timestep
         self._kept: dict[int, torch.Tensor] = {}
 
+    @property
+    def held(self) -> int:
+        """Frames whose features are in memory."""
+        return len(self._kept)
+
     def of(self, poses: Sequence[int]) -> torch.Tensor:
         """Features of poses, float `[n, C, h', w']`; those that the window before had too are not computed again."""
         missing = [pose for pose in poses if pose not in self._kept]

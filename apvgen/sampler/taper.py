@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,16 +21,16 @@ def cut_ranges(length: int, size: int, overlap: int) -> tuple[range, ...]:
 
 
 def tapered_shares(ranges: Sequence[range], length: int) -> tuple[np.ndarray, ...]:
-    """How much each range counts at each of its places: float32 `[len(range)]` in (0, 1].
+    """How much each range counts at each of its places: float32 `[len(range)]` in (0, 1], at every place one in sum.
 
-    A range's weight falls linearly towards its ends; divided by the sum over all ranges, two neighbours crossfade over
-    exactly what they share, and the shares at every place sum to one.
+    ranges: in order, covering 0..length. Each fades in linearly over what it shares with those before it, which fade
+    out by as much. (Weights divided by their sum would jump where a range that was moved back meets two others.)
     """
-    weights = [np.minimum(np.arange(1, len(part) + 1), np.arange(len(part), 0, -1)) for part in ranges]
-    total = np.zeros(length)
-    for part, weight in zip(ranges, weights, strict=True):
-        total[part.start : part.stop] += weight
-    return tuple(
-        (weight / total[part.start : part.stop]).astype(np.float32)
-        for part, weight in zip(ranges, weights, strict=True)
-    )
+    common = [before.stop - part.start for before, part in pairwise(ranges)]
+    left = np.ones(length)
+    shares = []
+    for part, shared in zip(reversed(ranges), [*reversed(common), 0], strict=True):
+        fade = np.minimum(np.arange(1, len(part) + 1) / (shared + 1), 1)
+        shares.append((fade * left[part.start : part.stop]).astype(np.float32))
+        left[part.start : part.stop] *= 1 - fade
+    return tuple(reversed(shares))
