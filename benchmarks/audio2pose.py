@@ -20,7 +20,7 @@ _WIDTH = 512
 
 
 def run() -> dict[str, float]:
-    """CPU seconds (other work on the machine counts little) of the decoder alone, both ways in turn, and their ratio."""
+    """CPU seconds (which other work disturbs little) of the decoder alone, both ways in turn, and their ratio."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = Audio2Pose(Wav2Vec2Config(num_hidden_layers=1), _WIDTH).eval()
@@ -37,7 +37,7 @@ def run() -> dict[str, float]:
 
 
 def recomputed(model: Audio2Pose, heard: torch.Tensor, identity: torch.Tensor) -> torch.Tensor:
-    """What `Audio2Pose.decode` gives, as AniPortrait computes it: torch's decoder on the whole prefix, for each frame."""
+    """What `Audio2Pose.decode` gives, computed as AniPortrait does: on the whole prefix for each frame."""
     batch, frames, _ = heard.shape
     mask = biased_mask(8, frames).repeat(batch, 1, 1)
     others = ~torch.eye(frames, dtype=torch.bool)

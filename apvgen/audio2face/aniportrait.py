@@ -37,7 +37,7 @@ _FPS = 30
 _MESH_WINDOW, _MESH_OVERLAP = 20 * _FPS, 2 * _FPS
 """Frames. Attention and memory of the speech encoder grow with a window's length; 20 s need about 1 GB."""
 _POSE_WINDOW, _POSE_OVERLAP = 10 * _FPS, _FPS
-"""Frames: the original's longest chunk. Poses are relative to each chunk's start, so a fade leads back to the centre."""
+"""Frames: the original's longest chunk. Poses are relative to a chunk's start, so a fade leads back to the centre."""
 _FEWEST = _FPS
 """Frames: the encoder normalises over what it hears, and less than a second tells it nothing."""
 _ANGLE_SHARE, _SMOOTHING = 0.5, 7
@@ -65,7 +65,7 @@ class AniPortraitVoice:
         """
         rest = metric_face_of_mesh(face).vertices
         step = Fraction(_FPS) / fps
-        heard = padded(audio, max(_FEWEST, ceil((frames - 1) * step) + 1))
+        heard = padded(audio, max(_FEWEST, ceil(frames * step), ceil((frames - 1) * step) + 1))
         vertices = self._offsets(heard, frames, step)
         vertices += rest
         vertices *= _REFERENCE_AXES

@@ -95,11 +95,11 @@ def _block(audio: Audio, start: int, stop: int) -> Audio:
 
 def _voice_in(block: Audio, separator: Separator) -> np.ndarray:
     """float32 `[N]` at the separator's rate."""
+    import soxr
     import torch
-    from demucs.audio import convert_audio
 
-    heard = torch.from_numpy(block.samples)
-    stems = separator.separate_tensor(convert_audio(heard, block.rate, separator.samplerate, separator.audio_channels))[
-        1
-    ]
+    same = block.samples.shape[0] == separator.audio_channels
+    channels = block.samples if same else np.repeat(block.mono[None], separator.audio_channels, 0)
+    heard = soxr.resample(channels.T, block.rate, separator.samplerate).T
+    stems = separator.separate_tensor(torch.from_numpy(np.ascontiguousarray(heard)))[1]
     return stems[_STEM].mean(0).cpu().numpy()
