@@ -19,6 +19,7 @@ from apvgen.audio2face.projection import (
     pose_vectors,
     project,
     relative_to_first,
+    seen_from_front,
     smooth,
 )
 from apvgen.errors import InputError, MissingModelError, NoPersonError
@@ -162,6 +163,16 @@ def test_the_metric_face_does_not_depend_on_the_pictures_resolution(faces):
     face = faces["landmarks"][0].astype(np.float32)
     small, large = metric_face_of_mesh(face * 100), metric_face_of_mesh(face * 1000 + np.float32([50, 70, 0]))
     assert np.abs(small.vertices - large.vertices).max() < 1e-3
+
+
+def test_a_face_seen_from_the_front_is_what_its_camera_would_show():
+    vertices, _ = canonical_face()
+    distance, hw = 25.0, (600, 600)
+    shown = project(vertices[None], rigid((0, 0, 0), (0, 0, -distance))[None], hw)[0]
+    pixels_per_cm = hw[0] / perspective_width() / distance
+    assert np.allclose(seen_from_front(vertices, distance)[:, :2] * pixels_per_cm + 300, shown, atol=0.05)
+    far = seen_from_front(vertices, 1e7)
+    assert np.allclose(far, vertices * [1, -1, -1], atol=1e-4)
 
 
 def test_poses_and_matrices_are_inverse():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
 from test_aniportrait_networks import filled
 from tiny_aniportrait import make_tiny_aniportrait, tiny_networks
 from torch import nn
@@ -20,8 +21,9 @@ from apvgen.audio2face import load_voice_model
 from apvgen.audio2face.aniportrait import SPEECH_CONFIG, AniPortraitVoice
 from apvgen.audio2face.audio2mesh import Audio2Mesh
 from apvgen.audio2face.audio2pose import Audio2Pose
-from apvgen.audio2face.face_geometry import canonical_face, metric_face_of_mesh
-from apvgen.audio2face.projection import pose_matrices, smooth
+from apvgen.audio2face.face_geometry import canonical_face, metric_face_of_mesh, procrustes
+from apvgen.audio2face.mesh import frontal
+from apvgen.audio2face.projection import pose_matrices, seen_from_front, smooth
 from apvgen.audio2face.windows import cover, crossfade, sampled
 from apvgen.errors import CheckpointError, InputError, MissingModelError, NoPersonError
 from apvgen.types import Audio
@@ -119,8 +121,9 @@ def test_sound_that_fits_a_window_gives_the_originals_face_and_head(golden, face
         version="golden",
     )
     talking = voice.animate(Audio(mesh["waveform"][None], RATE), face, NATIVE, 69, seed=int(pose["id_seed"]))
-    expected = metric_face_of_mesh(face).vertices + mesh["output"].reshape(69, 468, 3)
-    assert np.abs(talking.vertices * FLIP - expected).max() < 1e-4
+    person = metric_face_of_mesh(face)
+    expected = seen_from_front(person.vertices + mesh["output"].reshape(69, 468, 3), person.distance)
+    assert np.abs(talking.vertices - expected).max() < 1e-4
     calmed = pose["output"][0] * [0.5, 0.5, 0.5, 1, 1, 1]
     turned = FLIP[:, None] * pose_matrices(smooth(calmed, 7))[:, :3, :3] * FLIP
     assert np.abs(talking.rotation - turned).max() < 1e-4
@@ -223,15 +226,26 @@ def test_a_recordings_loudness_rate_and_channels_do_not_matter(voice, face):
     assert np.abs(voice.animate(faster, face, FPS, 50, seed=0).vertices - expected).mean() < 0.1 * spread
 
 
-def test_without_offsets_the_face_is_the_persons_own_seen_from_the_front(face):
-    still = AniPortraitVoice(Still((468, 3)), Still((6,)), "still").animate(speechlike(1), face, FPS, 25, seed=0)
-    rest = metric_face_of_mesh(face).vertices
-    assert np.allclose(still.vertices, rest * FLIP, atol=1e-4)
-    assert still.vertices[0, lm.CHIN, 1] > still.vertices[0, lm.FOREHEAD, 1]
-    assert still.vertices[0, lm.NOSE_TIP, 2] < still.vertices[0, lm.EAR_LEFT, 2]
-    assert np.allclose(still.rotation, np.eye(3))
-    gap = np.linalg.norm(rest[lm.LIP_UPPER, :2] - rest[lm.LIP_LOWER, :2]) / (rest[lm.FOREHEAD, 1] - rest[lm.CHIN, 1])
-    assert np.allclose(still.opening, gap, atol=1e-5)
+def test_without_offsets_the_face_is_the_detected_one_turned_to_the_front(golden):
+    stored = np.load(golden / "aniportrait" / "face_geometry.npz")
+    still = AniPortraitVoice(Still((468, 3)), Still((6,)), "still")
+    for landmarks, (height, width) in zip(stored["landmarks"], stored["image_hw"], strict=True):
+        detected = (landmarks * [width, height, width]).astype(np.float32)
+        talking = still.animate(speechlike(0.1), detected, FPS, 2, seed=0)
+        straight = frontal(detected)
+        placed = procrustes(straight, talking.vertices[0].astype(float), np.ones(468))
+        apart = straight @ placed[:3, :3].T + placed[:3, 3] - talking.vertices[0]
+        size = np.linalg.norm(talking.vertices[0, lm.CHIN] - talking.vertices[0, lm.FOREHEAD])
+        assert np.linalg.norm(apart[:, :2], axis=1).mean() < 0.015 * size
+        assert Rotation.from_matrix(placed[:3, :3] / np.cbrt(np.linalg.det(placed[:3, :3]))).magnitude() < 0.2
+        assert np.allclose(talking.rotation, np.eye(3))
+
+
+def test_opening_is_the_gap_of_the_lips_over_the_height_of_the_face(face):
+    talking = AniPortraitVoice(Still((468, 3)), Still((6,)), "still").animate(speechlike(1), face, FPS, 3, seed=0)
+    shown = talking.vertices[0, :, :2]
+    gap = np.linalg.norm(shown[lm.LIP_UPPER] - shown[lm.LIP_LOWER])
+    assert np.allclose(talking.opening, gap / (shown[lm.CHIN, 1] - shown[lm.FOREHEAD, 1]), atol=1e-5)
 
 
 # --- files and bad input ----------------------------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from apvgen.audio2face.audio2pose import IDENTITIES, Audio2Pose
 from apvgen.audio2face.face_geometry import metric_face_of_mesh
 from apvgen.audio2face.features import to_model_rate
 from apvgen.audio2face.mesh import lip_gap
-from apvgen.audio2face.projection import pose_matrices, smooth
+from apvgen.audio2face.projection import pose_matrices, seen_from_front, smooth
 from apvgen.audio2face.wav2vec import SAMPLE_RATE, normalised
 from apvgen.audio2face.windows import cover, crossfade, sampled
 from apvgen.errors import CheckpointError, MissingModelError
 from apvgen.model.weights import StateDict, load_exactly, read_state_dict
-from apvgen.types import Audio, VoiceFace
+from apvgen.types import FRAMES_AT_ONCE, Audio, VoiceFace
 
 MESH_WEIGHTS, POSE_WEIGHTS = "audio2mesh", "audio2pose"
 SPEECH_CONFIG = Path("wav2vec2-base-960h") / "config.json"
@@ -35,7 +35,7 @@ SPEECH_CONFIG = Path("wav2vec2-base-960h") / "config.json"
 _FPS = 30
 """Frames a second that the networks were trained at; other rates are sampled from it."""
 _MESH_WINDOW, _MESH_OVERLAP = 20 * _FPS, 2 * _FPS
-"""Frames. Attention and memory of the speech encoder grow with a window's length; 20 s need about 1 GB."""
+"""Frames. Attention and memory of the speech encoder grow with a window's length; 20 s need about 0.4 GB."""
 _POSE_WINDOW, _POSE_OVERLAP = 10 * _FPS, _FPS
 """Frames: the original's longest chunk. Poses are relative to a chunk's start, so a fade leads back to the centre."""
 _FEWEST = _FPS
@@ -58,18 +58,20 @@ class AniPortraitVoice:
     def animate(self, audio: Audio, face: np.ndarray, fps: Fraction, frames: int, seed: int) -> VoiceFace:
         """The person of `face` (float32 `[468 or 478, 3]`, pixels and depth, any pose) saying `audio`.
 
-        The sound goes on as silence until the last frame. Vertices are in centimetres. `seed`, modulo 100, is the
-        original's id_seed: whose way of moving the head has; rotation is relative to a face seen from the front.
-        The original's head translation is left out: the driving video moves the body.
+        The sound goes on as silence until the last frame. Vertices are in centimetres, spread by the perspective of a
+        camera as near as the reference's. `seed`, modulo 100, is the original's id_seed: the person of the training
+        data whose way of moving the head has. The original's head translation is left out: the driving video moves it.
         Raises InputError for a mesh or sound that cannot be used, NoPersonError for a mesh with gaps.
         """
-        rest = metric_face_of_mesh(face).vertices
+        person = metric_face_of_mesh(face)
         step = Fraction(_FPS) / fps
         heard = padded(audio, max(_FEWEST, ceil(frames * step), ceil((frames - 1) * step) + 1))
         vertices = self._offsets(heard, frames, step)
-        vertices += rest
-        vertices *= _REFERENCE_AXES
-        height = rest[lm.FOREHEAD, 1] - rest[lm.CHIN, 1]
+        for start in range(0, frames, FRAMES_AT_ONCE):
+            part = slice(start, start + FRAMES_AT_ONCE)
+            vertices[part] = seen_from_front(person.vertices + vertices[part], person.distance)
+        at_rest = seen_from_front(person.vertices, person.distance)
+        height = at_rest[lm.CHIN, 1] - at_rest[lm.FOREHEAD, 1]
         rotation = self._rotation(heard, frames, step, seed % IDENTITIES)
         return VoiceFace(vertices, rotation, (lip_gap(vertices) / height).astype(np.float32), fps)
 

@@ -34,6 +34,11 @@ class MetricFace:
     vertices: np.ndarray
     transform: np.ndarray
 
+    @property
+    def distance(self) -> float:
+        """Centimetres from the camera to the canonical face's origin, inside the head."""
+        return float(-self.transform[2, 3])
+
 
 @cache
 def canonical_face(path: Path = CANONICAL_FACE) -> tuple[np.ndarray, np.ndarray]:
