@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from tiny_checkpoint import make_tiny_checkpoint, tiny_models
 from apvgen.errors import CheckpointError
 from apvgen.model.checkpoint import METADATA, file_sha256, list_checkpoints, verify
 from apvgen.model.convert import convert_controlnext
-from apvgen.model.parts import load_part
-from apvgen.model.weights import read_state_dict
+from apvgen.model.parts import empty_control, empty_part, load_part
+from apvgen.model.weights import check_shapes, read_state_dict
 
 
 class Published:
@@ -84,3 +85,14 @@ def test_a_wrong_base_is_refused_before_anything_is_read(published, tmp_path):
     shutil.copytree(base / "unet", base / "vae")
     with pytest.raises(CheckpointError, match="describes a ControlledUNet, not a AutoencoderKL"):
         convert_controlnext(tmp_path / "no.bin", tmp_path / "no.bin", base, tmp_path / "made")
+
+
+@pytest.mark.golden
+def test_the_published_layout_fits_what_conversion_builds(golden, tmp_path):
+    config = json.loads((golden / "configs" / "unet_svd_xt.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"_class_name": "UNetSpatioTemporalConditionModel"}))
+    built = {"unet_svd_xt": empty_part(tmp_path, "unet"), "controlnext_svd_v2": empty_control()}
+    for name, network in built.items():
+        manifest = json.loads((golden / "manifests" / f"{name}.json").read_text())
+        check_shapes(network, {key: torch.Size(shape) for key, shape in manifest.items()}, name)
+        assert all(parameter.is_meta for parameter in network.parameters())
