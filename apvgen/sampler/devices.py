@@ -59,7 +59,7 @@ def _device(name: str) -> torch.device:
     try:
         # An allocation is the one check that all backends have; it also fills in the current index of a bare "cuda".
         return torch.empty(1, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, ImportError) as error:
         raise RenderError(f"The device {name!r} cannot be used on this machine; choose another or auto.") from error
 
 
