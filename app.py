@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from apvgen.process import wait_calmly
+
 if TYPE_CHECKING:
     from gradio import Blocks
 
@@ -49,6 +51,7 @@ def __getattr__(name: str) -> Blocks:
 @click.option("--projects", type=click.Path(path_type=Path), show_default="user data", help="Folder of projects.")
 def main(host: str | None, port: int | None, share: bool, projects: Path | None) -> None:
     """Open the studio in a local web server."""
+    wait_calmly()
     try:
         from apvgen.studio import page
     except ImportError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 import benchmarks
+from apvgen.process import wait_calmly
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_"))
 
@@ -35,6 +36,7 @@ def machine() -> dict[str, object]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path(__file__).parent / "results", show_default=True)
 def main(names: tuple[str, ...], out: Path) -> None:
     """Measure NAMES, or everything."""
+    wait_calmly()
     out.mkdir(parents=True, exist_ok=True)
     for name in names or NAMES:
         before = machine()

@@ -16,8 +16,11 @@ from apvgen.config import Options
 from apvgen.draft import DraftRenderer
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
+from apvgen.process import wait_calmly
 from apvgen.tracks import save_motion
 from apvgen.types import Affine, Layout, Motion, Reference, Track, VoiceFace
+
+wait_calmly()  # torch is not imported yet
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

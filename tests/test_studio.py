@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
-from scripted_studio import DEFAULTS, ended, followed
+from scripted_studio import DEFAULTS, REPORT, ended, followed
 
 from apvgen import project
 from apvgen.config import Options

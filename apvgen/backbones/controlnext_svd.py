@@ -15,6 +15,7 @@ from apvgen.backbones.protocol import Backbone, OnStage, Shot, silent
 from apvgen.errors import CheckpointError
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
 from apvgen.model.models import Models
+from apvgen.process import keep_freed_memory
 from apvgen.sampler import conditioning, decode, denoise, devices
 from apvgen.sampler.settings import Memory, Settings
 
@@ -36,6 +37,8 @@ class Networks:
     def models(self) -> Models:
         found = self.resources
         home = "cpu" if found.offload else found.device
+        if found.device.type == "cpu":
+            keep_freed_memory()
         with devices.memory_limit_explained("loading the networks", "use --offload, or --dtype bfloat16 or float16"):
             models = load_models(self.checkpoint, home, found.dtype)
         if found.offload:

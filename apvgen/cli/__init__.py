@@ -14,6 +14,7 @@ from apvgen import __version__, config
 from apvgen.cli import checkpoints, options, rendering
 from apvgen.cli.progress import progress
 from apvgen.errors import ApvgenError, Cancelled, InputError
+from apvgen.process import wait_calmly
 
 if TYPE_CHECKING:
     from apvgen.doctor import Check
@@ -203,6 +204,7 @@ def _sentence(made: Project) -> str:
 
 def main() -> None:
     """Run the command line; every expected failure is one sentence on standard error."""
+    wait_calmly()
     try:
         sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:

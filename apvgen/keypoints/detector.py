@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from apvgen.keypoints.heap import return_freed_memory
 from apvgen.keypoints.lookout import Lookout, sample_step, sightings_in
 from apvgen.keypoints.people import PersonTrack, Sighting, Survey, choose, track_people
 from apvgen.keypoints.quest import Quest, Search
 from apvgen.keypoints.segments import Tick, run_segments, segments
+from apvgen.process import return_freed_memory
 from apvgen.types import HW, Motion
 
 if TYPE_CHECKING:

@@ -1,0 +1,186 @@
+"""Every backbone keeps the same promise, and the diffusion one renders a checkpoint end to end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+from tiny_checkpoint import make_tiny_checkpoint
+
+from apvgen import pipeline, project
+from apvgen.align import align
+from apvgen.backbones.controlnext_svd import ControlNeXtSVD, find_checkpoint
+from apvgen.backbones.options import PRESETS, RenderOptions
+from apvgen.backbones.protocol import Backbone, Shot
+from apvgen.backbones.registry import load_backbone
+from apvgen.config import Options
+from apvgen.errors import Cancelled, CheckpointError, RenderError
+from apvgen.layouts import BODY18, FACE478, HANDS
+from apvgen.media import VideoReader
+from apvgen.pose import draw_pose
+from apvgen.retarget import map_motion
+from apvgen.sampler.settings import Settings
+from apvgen.tracks import save_motion
+from apvgen.types import Affine, Motion, Reference, Track
+
+HW = (128, 64)
+FRAMES = 7
+QUICK = Settings(schedule="karras-2", guidance_interval=(1.0, 1000.0), window=4)
+
+
+def _motion(frames: int, fps: Fraction, hw: tuple[int, int] = HW) -> Motion:
+    rng = np.random.default_rng(0)
+
+    def track(layout, low, high):
+        xy = rng.uniform(low, high, (1, *layout.shape, 2)) * hw[::-1] + np.arange(frames).reshape(
+            -1, *(1,) * (len(layout.shape) + 1)
+        )
+        return Track(layout, xy.astype(np.float32), np.ones(xy.shape[:-1], np.float32), hw, fps)
+
+    return Motion(track(BODY18, 0.2, 0.9), track(HANDS, 0.3, 0.8), track(FACE478, 0.3, 0.5))
+
+
+@pytest.fixture(scope="module")
+def shot() -> Shot:
+    image = np.random.default_rng(1).integers(0, 255, (*HW, 3)).astype(np.uint8)
+    mask = np.ones(HW, np.float32)
+    return Shot(Reference(image, _motion(1, Fraction(1)), mask), _motion(FRAMES, Fraction(25)))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    return make_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny", face_style="dots68")
+
+
+@pytest.fixture(scope="module")
+def diffusion(checkpoint) -> ControlNeXtSVD:
+    return load_backbone(RenderOptions("diffusion", str(checkpoint), QUICK), "mesh")
+
+
+@pytest.fixture(params=["draft", "stick", "diffusion"])
+def backbone(request) -> Backbone:
+    if request.param == "diffusion":
+        return request.getfixturevalue("diffusion")
+    return load_backbone(RenderOptions(request.param), "mesh")
+
+
+@pytest.mark.parametrize("window", [range(FRAMES), range(2, 6), range(3, 4)])
+def test_every_backbone_gives_the_windows_frames_at_the_shots_size(backbone, shot, window):
+    if len(window) + 1 < QUICK.window and backbone.name == "diffusion":
+        backbone = ControlNeXtSVD(backbone.networks, replace(QUICK, window=None))
+    frames = list(backbone.frames(shot, window))
+    assert len(frames) == len(window)
+    assert {(frame.shape, frame.dtype) for frame in frames} == {((*HW, 3), np.dtype(np.uint8))}
+
+
+def test_every_backbone_describes_itself_in_plain_json(backbone):
+    assert json.loads(json.dumps(backbone.describe())) is not None
+
+
+def test_every_backbone_gives_equal_frames_twice(backbone, shot):
+    first, second = (np.stack(list(backbone.frames(shot, range(4)))) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_stick_figure_is_the_pose_frame_itself(shot):
+    frames = list(load_backbone(RenderOptions("stick"), "dots68").frames(shot, range(2, 5)))
+    np.testing.assert_array_equal(frames[1], draw_pose(shot.motion, 3, "dots68"))
+
+
+def test_diffusion_draws_faces_as_its_checkpoint_wants_and_the_reference_first(diffusion, shot):
+    draw = diffusion._sequence(shot, range(2, 6))
+    pictures = draw([3, 0, 1])
+    np.testing.assert_array_equal(pictures[0], draw_pose(shot.motion, 4, "dots68"))
+    np.testing.assert_array_equal(pictures[1], draw_pose(shot.reference.motion, 0, "dots68"))
+    np.testing.assert_array_equal(pictures[2], draw_pose(shot.motion, 2, "dots68"))
+
+
+def test_pose_and_seed_change_a_diffusion_result(diffusion, shot):
+    def rendered(backbone: ControlNeXtSVD, what: Shot) -> np.ndarray:
+        return np.stack(list(backbone.frames(what, range(3)))).astype(int)
+
+    base = rendered(diffusion, shot)
+    moved = Shot(shot.reference, shot.motion.take(np.arange(FRAMES)[::-1]))
+    assert np.abs(rendered(diffusion, moved) - base).max() > 0
+    other = ControlNeXtSVD(diffusion.networks, replace(QUICK, seed=1))
+    assert np.abs(rendered(other, shot) - base).max() > 2
+
+
+def test_progress_counts_every_pass_of_the_network_and_a_stop_ends_within_one(diffusion, shot):
+    told: list[tuple[str, int, int]] = []
+    list(diffusion.frames(shot, range(FRAMES), lambda *event: told.append(event)))
+    passes = [(done, total) for stage, done, total in told if stage == "denoise"]
+    assert [done for done, _ in passes] == list(range(1, passes[-1][1] + 1))
+
+    seen = 0
+
+    def stop(stage: str, _done: int, _total: int) -> None:
+        nonlocal seen
+        seen += stage == "denoise"
+        if seen == 2:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        list(diffusion.frames(shot, range(FRAMES), stop))
+    assert seen == 2
+
+
+def test_a_size_that_the_network_cannot_halve_names_the_nearest_one(diffusion, shot):
+    motion = _motion(2, Fraction(25), (100, 64))
+    odd = Shot(Reference(np.zeros((100, 64, 3), np.uint8), motion.take(slice(0, 1))), motion)
+    with pytest.raises(RenderError, match="divisible by 64; use 128 x 64"):
+        next(diffusion.frames(odd, range(2)))
+
+
+def test_presets_do_less_from_paper_to_fast():
+    assert PRESETS["fast"].steps < PRESETS["balanced"].steps < PRESETS["paper"].steps == 25
+
+
+def test_a_checkpoint_is_found_by_folder_by_name_or_when_it_is_the_only_one(checkpoint, monkeypatch):
+    monkeypatch.setenv("APVGEN_CHECKPOINTS", str(checkpoint.parent))
+    found = {find_checkpoint(name).folder.resolve() for name in (str(checkpoint), "tiny", None)}
+    assert found == {checkpoint.resolve()}
+
+
+def test_without_a_checkpoint_the_message_says_how_to_name_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("APVGEN_CHECKPOINTS", str(tmp_path))
+    with pytest.raises(CheckpointError, match=r"--checkpoint.* there is none"):
+        find_checkpoint(None)
+    with pytest.raises(CheckpointError, match="absent is no checkpoint"):
+        find_checkpoint("absent")
+
+
+@pytest.fixture
+def small_project(tmp_path, analysis) -> project.Project:
+    """The shared analysis, shrunk to a size that a tiny network renders at once, with its three files."""
+    scale = Affine(np.array(HW[::-1]) / analysis.reference.hw[::-1], np.zeros(2))
+    analysis = replace(analysis, reference=map_motion(analysis.reference, scale, HW))
+    inputs = {"reference": tmp_path / "photo.png", "driving": tmp_path / "m.npz", "voice": tmp_path / "voice.wav"}
+    cv2.imwrite(str(inputs["reference"]), np.random.default_rng(0).integers(0, 255, (*HW, 3), np.uint8))
+    save_motion(inputs["driving"], analysis.driving)
+    soundfile.write(inputs["voice"], 0.3 * np.sin(np.arange(7680) / 20), 16000)
+    options = Options(hw=HW)
+    made = project.create(tmp_path / "project", inputs, options)
+    project.save_tracks(made, analysis, align(analysis, options.align, (), HW))
+    return made
+
+
+@pytest.mark.parametrize("renderer", ["stick", "diffusion"])
+def test_a_project_is_rendered_with_its_sound_and_says_what_made_it(small_project, checkpoint, renderer, tmp_path):
+    options = RenderOptions(renderer, str(checkpoint), replace(QUICK, schedule="karras-1"))
+    rendered = pipeline.render(small_project, tmp_path / "out.mp4", backbone=load_backbone(options, "mesh"))
+    settings = json.loads(rendered.settings.read_text())
+    video = VideoReader(rendered.video, None, small_project.settings.options.limits)
+    assert (video.hw, video.frame_count, video.info.has_audio) == (HW, rendered.frames, True)
+    assert settings["made_as"] == renderer
+    if renderer == "diffusion":
+        made_by = settings["rendering"]
+        assert made_by["checkpoint"] == "tiny"
+        assert made_by["sampling"]["schedule"] == "karras-1"
+        assert len(made_by["weights_sha256"]["unet/diffusion_pytorch_model.safetensors"]) == 64
