@@ -130,12 +130,12 @@ def test_many_pictures_are_computed_in_parts():
 
 
 def test_control_features_of_one_window_at_most_are_held():
-    features = ControlFeatures(toy_models(follow_pose).control, plain_poses, torch.tensor(0.1))
+    features = ControlFeatures(toy_models(follow_pose).control, plain_poses, HW, torch.tensor(0.1))
     windows = make_plan(100, SETTINGS, toy_conditioning()).windows
     for window in windows:
         features.keep_only(window.poses)
         assert torch.allclose(features.of(window.poses).flatten() * 255, 2 * torch.tensor(window.poses).float())
-        assert features.held == len(window.poses)
+        assert len(features) == len(window.poses)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_latents_that_are_not_numbers_name_the_step():
 
 
 def test_pose_frames_of_another_kind_are_refused(models, conditioning):
-    with pytest.raises(ValueError, match=r"pose frames must be uint8 \[6, H, W, 3\], not float32 \[6, 3, 64, 64\]"):
+    with pytest.raises(ValueError, match=r"pose frames must be uint8 \[6, 64, 64, 3\], not float32 \[6, 3, 64, 64\]"):
         denoise(models, conditioning, lambda n: np.zeros((len(n), 3, *HW), np.float32), FRAMES, SETTINGS)
 
 

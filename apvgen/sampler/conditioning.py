@@ -14,9 +14,13 @@ from apvgen.model.models import Models
 from apvgen.sampler.devices import execution_device, memory_limit_explained, released
 from apvgen.sampler.noise import picture_noise
 from apvgen.sampler.settings import Settings
+from apvgen.types import HW
 
-SIDE_MULTIPLE = 64
-"""Pixels: the VAE's three halvings and the UNet's three."""
+LATENT_PIXELS = 8
+"""Pixels a latent, on each side: the VAE halves three times."""
+
+SIDE_MULTIPLE = 8 * LATENT_PIXELS
+"""Pixels: the UNet halves latents three times more."""
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -35,6 +39,12 @@ class Conditioning:
     embedding: torch.Tensor
     image_latents: torch.Tensor
     reference: torch.Tensor
+
+    @property
+    def hw(self) -> HW:
+        """Size of the pictures, in pixels."""
+        height, width = self.reference.shape[-2:]
+        return height * LATENT_PIXELS, width * LATENT_PIXELS
 
 
 @torch.no_grad()
@@ -56,7 +66,7 @@ def encode_reference(models: Models, image: np.ndarray, settings: Settings) -> C
     return Conditioning(embedding, condition, clean * models.vae.config.scaling_factor)
 
 
-def check_size(hw: tuple[int, int]) -> None:
+def check_size(hw: HW) -> None:
     """Raise RenderError unless both sides, in pixels, are divisible by 64."""
     if any(side % SIDE_MULTIPLE for side in hw):
         nearest = " x ".join(str(max(round(side / SIDE_MULTIPLE), 1) * SIDE_MULTIPLE) for side in hw)

@@ -9,6 +9,7 @@ import torch
 
 from apvgen.model.controlnext import ControlNeXt
 from apvgen.sampler.devices import execution_device
+from apvgen.types import HW
 
 PoseFrames = Callable[[Sequence[int]], np.ndarray]
 """Draws poses by their number in the sequence (0: the reference's): RGB uint8 `[n, H, W, 3]`."""
@@ -21,17 +22,17 @@ FRAMES_AT_ONCE = 8
 class ControlFeatures:
     """The features of one step. Holds those of one window at most: 24 frames at 768 x 512 take 184 MB in float32.
 
-    control: the network. timestep: float32 `[]`, 0.25 ln sigma.
+    control: the network. hw: size that pose frames must have. timestep: float32 `[]`, 0.25 ln sigma.
     """
 
-    def __init__(self, control: ControlNeXt, pose_frames: PoseFrames, timestep: torch.Tensor) -> None:
+    def __init__(self, control: ControlNeXt, pose_frames: PoseFrames, hw: HW, timestep: torch.Tensor) -> None:
         self._control = control
         self._pose_frames = pose_frames
+        self._hw = hw
         self.timestep = timestep
         self._kept: dict[int, torch.Tensor] = {}
 
-    @property
-    def held(self) -> int:
+    def __len__(self) -> int:
         """Frames whose features are in memory."""
         return len(self._kept)
 
@@ -49,10 +50,9 @@ class ControlFeatures:
 
     def _compute(self, poses: Sequence[int]) -> torch.Tensor:
         pictures = self._pose_frames(poses)
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[::3] != (len(poses), 3):
-            raise ValueError(
-                f"pose frames must be uint8 [{len(poses)}, H, W, 3], not {pictures.dtype} {list(pictures.shape)}"
-            )
+        wanted = (len(poses), *self._hw, 3)
+        if pictures.dtype != np.uint8 or pictures.shape != wanted:
+            raise ValueError(f"pose frames must be uint8 {list(wanted)}, not {pictures.dtype} {list(pictures.shape)}")
         device = execution_device(self._control)
         pixels = torch.from_numpy(pictures)
         if device.type == "cuda":

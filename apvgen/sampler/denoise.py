@@ -68,7 +68,7 @@ def sample(
     denoised = conditioning.reference.to(device).expand_as(latents)
     for step, timestep in enumerate(scheduler.timesteps.to(device)):
         latents = plan.restore(latents, sigmas[step], noise)
-        features = ControlFeatures(models.control, pose_frames, timestep)
+        features = ControlFeatures(models.control, pose_frames, conditioning.hw, timestep)
         scaled = scheduler.scale_model_input(latents, timestep)
         report = partial(progress.report, step, denoised)
         predicted = _predict(velocity, windows, features, scaled, guided[step], report)
@@ -108,5 +108,5 @@ def _check_finite(latents: torch.Tensor, step: int, steps: int) -> None:
     if not torch.isfinite(latents).all():
         raise RenderError(
             f"The latents are no longer numbers after step {step + 1} of {steps}; "
-            "use --dtype float32 or another checkpoint."
+            "use --dtype float32 (or bfloat16) or another checkpoint."
         )

@@ -21,7 +21,7 @@ def window_guidance(window: Window, frames: int, settings: Settings) -> np.ndarr
 
 
 def is_guided(sigma: float, settings: Settings) -> bool:
-    """Whether both halves of guidance are computed at a noise level (Kynkäänniemi et al. 2024, Eq. 5)."""
+    """Whether both halves of guidance are computed at a noise level (Kynkäänniemi et al. 2024)."""
     if settings.guidance_max == 1:
         return False
     low, high = settings.guidance_interval or (0, float("inf"))

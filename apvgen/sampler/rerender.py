@@ -34,8 +34,8 @@ class Held:
     def restore(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> torch.Tensor:
         """`latents` at noise level `sigma`, the held frames replaced by what they were, plus their own noise.
 
-        The straight line from its noise to a finished frame is the path of a sampler that knows the frame from the
-        start (k-diffusion's way to inpaint).
+        Imputation by replacement (Song et al. 2021, score-based SDEs), with each frame's own noise instead of fresh
+        noise: the straight line to a finished frame is the path of a sampler that knows the frame from the start.
         """
         frames = np.flatnonzero(~self.redo)
         known = self.latents[frames].to(latents)

@@ -42,7 +42,7 @@ class Settings:
         along every window, where a frame gets different guidance from two windows. 1 is none, at half the work.
         The default is the public example's.
     guidance_interval: noise levels (above lo, up to hi) that are guided, or None for all of them
-        (Kynkäänniemi et al. 2024, Eq. 5); the others take half the work.
+        (Kynkäänniemi et al. 2024); the others take half the work.
     window: frames of one UNet call, the reference's included. None: 24, or the whole clip where that is shorter.
     overlap: frames that two windows in a row share. None: a quarter of the window.
     control_scale: strength of the pose.
