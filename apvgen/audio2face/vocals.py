@@ -63,7 +63,7 @@ def with_vocals_only(voice: Audio2Face, device: str = "cpu", model: str = MODEL)
         # Random shifts would give other bytes on every run.
         separator = Demucs(model, device=device, shifts=0)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise MissingModelError(
             f"the weights {model} for isolating the voice cannot be loaded ({reason}): go online for the first use, "
             "or leave it off"
