@@ -11,6 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import soundfile
+from tiny_checkpoint import make_tiny_checkpoint
 
 import app
 
@@ -33,7 +35,13 @@ def free_port():
 
 def start(folder, port, log):
     command = [sys.executable, "app.py", "--port", str(port), "--projects", str(folder / "projects")]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "uploads"), "XDG_CACHE_HOME": str(folder / "cache")}
+    make_tiny_checkpoint(folder / "checkpoints" / "tiny")
+    own = {
+        "GRADIO_TEMP_DIR": folder / "uploads",
+        "XDG_CACHE_HOME": folder / "cache",
+        "APVGEN_CHECKPOINTS": folder / "checkpoints",
+    }
+    environment = {**os.environ, **{name: str(place) for name, place in own.items()}}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + PATIENCE / 1000
@@ -179,6 +187,35 @@ def test_a_render_can_be_stopped_and_started_again(tab):
     assert time.monotonic() - began < PATIENCE / 1000 / 2
     assert tab.locator("#result video").count() == 0
     assert tab.get_by_role("button", name="Render", exact=True).is_enabled()
+
+
+def test_a_checkpoint_of_this_machine_renders_in_the_studio_and_can_be_stopped(tab, tmp_path):
+    samples, rate = soundfile.read(app.EXAMPLE / "voice.wav")
+    soundfile.write(tmp_path / "short.wav", samples[: int(0.2 * rate)], rate)
+    use_example(tab)
+    tab.locator("#card-voice").get_by_role("button", name="Change").click()
+    tab.locator("#card-voice input[type=file]").set_input_files(tmp_path / "short.wav")
+    tab.get_by_text("short.wav", exact=True).wait_for()
+    tab.get_by_role("button", name="Options").click()
+    choose(tab, "Size of the result", "320 × 512 px")
+    analyse(tab)
+    choose(tab, "Renderer", "Diffusion: tiny")
+    choose(tab, "Quality", "fast")
+    render = tab.get_by_role("button", name="Render", exact=True)
+    render.click()
+    tab.get_by_text(re.compile("Denoising: pass")).wait_for()
+    tab.get_by_role("button", name="Stop").last.click()
+    tab.get_by_text("Stopped. Nothing unfinished was kept.").wait_for()
+    render.click()
+    tab.locator("#result video").wait_for()
+    tab.get_by_text("Diffusion result").first.wait_for()
+    size = tab.locator("#result video").evaluate("video => [video.videoWidth, video.videoHeight]")
+    assert size == [320, 512]
+
+
+def choose(page, label, option):
+    page.get_by_label(label).click()
+    page.get_by_role("option", name=re.compile("^" + re.escape(option))).click()
 
 
 def test_two_tabs_keep_their_own_projects(tab, address):

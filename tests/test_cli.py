@@ -90,7 +90,7 @@ def test_an_interrupt_ends_with_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(cli, "cli", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
     code, text = failing(monkeypatch, capsys)
     assert code == 130
-    assert "nothing unfinished was left behind" in text
+    assert "no half-written result was left behind" in text
 
 
 def test_a_missing_system_library_is_one_clear_sentence(monkeypatch, capsys):

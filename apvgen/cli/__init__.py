@@ -211,7 +211,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Cancelled):
-        click.echo("Stopped; nothing unfinished was left behind.", err=True)
+        click.echo("Stopped; no half-written result was left behind.", err=True)
         sys.exit(STOPPED)
     except ApvgenError as error:
         click.echo(f"Error: {error}", err=True)
