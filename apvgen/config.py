@@ -12,6 +12,7 @@ FdaMode = Literal["paper", "stable", "head_pose"]
 HeadRotation = Literal["driving", "voice", "none"]
 LengthMode = Literal["ping-pong", "loop", "hold"]
 DetectorName = Literal["auto", "mediapipe", "rtmlib"]
+VoiceModelName = Literal["builtin", "aniportrait"]
 FaceStyle = Literal["mesh", "dots68"]
 
 
@@ -68,6 +69,10 @@ class Options:
     detector: DetectorName = "auto"
     person: int = 0
     """0 is the largest tracked person of the driving video, 1 the next largest, and so on."""
+    voice_model: VoiceModelName = "builtin"
+    """aniportrait needs its weights (`python -m apvgen checkpoints download aniportrait`)."""
+    isolate_vocals: bool = False
+    """Take the voice out of music and noise before the voice model hears it; needs Demucs."""
     length: LengthMode = "ping-pong"
     face_style: FaceStyle = "mesh"
     align: AlignOptions = field(default_factory=AlignOptions)
@@ -75,6 +80,7 @@ class Options:
 
     def __post_init__(self) -> None:
         _check_choice("detector", self.detector, DetectorName)
+        _check_choice("voice model", self.voice_model, VoiceModelName)
         _check_choice("length", self.length, LengthMode)
         _check_choice("face style", self.face_style, FaceStyle)
         if not 1 <= self.fps <= 120:

@@ -56,23 +56,46 @@ class Rendered:
     seconds: float
 
 
-class Animator:
-    """Holds the models of one process, loaded when first needed and then kept."""
+class AnalysisModels:
+    """The detectors and voice models of one process, each loaded when first asked for and then kept."""
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self) -> None:
+        self._detectors: dict[str, Detector] = {}
+        self._voices: dict[tuple[str, bool], Audio2Face] = {}
+
+    def detector(self, options: Options) -> Detector:
+        """The one that `options` ask for. Raises MissingModelError."""
+        from apvgen.keypoints import load_detector
+
+        name = options.detector
+        if name not in self._detectors:
+            self._detectors[name] = load_detector(name)
+        return self._detectors[name]
+
+    def voice(self, options: Options) -> Audio2Face:
+        """The one that `options` ask for. Raises MissingModelError."""
+        from apvgen.audio2face import load_voice_model
+
+        name = options.voice_model, options.isolate_vocals
+        if name not in self._voices:
+            self._voices[name] = load_voice_model(options.voice_model, isolate_vocals=options.isolate_vocals)
+        return self._voices[name]
+
+
+class Animator:
+    """Makes projects. models: shared by the animators of one process."""
+
+    def __init__(self, options: Options | None = None, models: AnalysisModels | None = None) -> None:
         self.options = options or Options()
+        self._models = models or AnalysisModels()
 
     @cached_property
     def detector(self) -> Detector:
-        from apvgen.keypoints import load_detector
-
-        return load_detector(self.options.detector)
+        return self._models.detector(self.options)
 
     @cached_property
     def voice_model(self) -> Audio2Face:
-        from apvgen.audio2face import load_voice_model
-
-        return load_voice_model()
+        return self._models.voice(self.options)
 
     def analyse(self, inputs: Mapping[str, Path], folder: Path, on_progress: OnProgress = silent) -> Project:
         """Detect, voice and align, and store the result as a project.

@@ -1,12 +1,14 @@
 """The whole way through, with a scripted detector and voice model: what is found is known, so what comes out is."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import cv2
 import numpy as np
 import pytest
+from tiny_aniportrait import make_tiny_aniportrait
 
 from apvgen import pipeline, project, tracks
 from apvgen.config import AlignOptions, Limits, Options
@@ -14,7 +16,7 @@ from apvgen.errors import Cancelled, InputError, MediaError, NoPersonError
 from apvgen.fda import Override
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.media import VideoReader, write_video
-from apvgen.pipeline import Animator
+from apvgen.pipeline import AnalysisModels, Animator
 from apvgen.types import Motion, Track, VoiceFace
 
 OPTIONS = Options(hw=(192, 128))
@@ -112,6 +114,26 @@ def test_a_longer_voice_plays_the_motion_back_and_forth(animator, inputs, tmp_pa
     assert len(analysis) == 60
     assert analysis.driving_index.max() == 49
     assert analysis.driving_index[-1] == 2 * 49 - 59
+
+
+def test_the_voice_model_that_was_asked_for_makes_the_face(inputs, tmp_path, monkeypatch):
+    monkeypatch.setenv("APVGEN_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setenv("APVGEN_CACHE", str(tmp_path / "cache"))
+    make_tiny_aniportrait(tmp_path / "aniportrait")
+    animator = Animator(replace(OPTIONS, voice_model="aniportrait", align=AlignOptions(head_rotation="voice")))
+    animator.detector = ScriptedDetector()
+    made = animator.analyse(inputs, tmp_path / "p")
+    analysis, _ = project.load_tracks(made)
+    assert made.settings.made_with["voice_model"].startswith("aniportrait")
+    turned = np.abs(analysis.voice.rotation - np.eye(3)).max((1, 2))
+    assert turned.max() > 0
+
+
+def test_models_are_loaded_once_for_all_animators_of_a_process():
+    models = AnalysisModels()
+    first, second = (Animator(replace(OPTIONS, seed=seed), models) for seed in (1, 2))
+    assert first.voice_model is second.voice_model
+    assert first.detector is second.detector
 
 
 def test_a_second_analysis_of_the_same_video_detects_nothing_again(animator, inputs, tmp_path):

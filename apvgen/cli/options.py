@@ -71,6 +71,8 @@ setting_options = stack(
     setting("--size", "768x512", "Height and width of the result, px.", type=_Size()),
     setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
     setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
+    setting("--voice-model", _DEFAULTS.voice_model, "Voice to face.", type=_choice(config.VoiceModelName)),
+    setting("--isolate-vocals/--no-isolate-vocals", "no", "Take the voice out of music first (Demucs).", type=bool),
     setting("--person", _DEFAULTS.person, "0 is the largest tracked person, 1 the next.", type=int),
     setting(
         "--length",

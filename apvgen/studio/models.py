@@ -5,22 +5,20 @@ from __future__ import annotations
 from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone
 from apvgen.backbones.registry import load_backbone
-from apvgen.config import DetectorName, FaceStyle, Options
-from apvgen.pipeline import Animator, OnProgress
+from apvgen.config import FaceStyle, Options
+from apvgen.pipeline import AnalysisModels, Animator, OnProgress
 
 
 class Models:
-    """One animator for each detector. For the one thread that works: its options change with every job."""
+    """What one studio has loaded. For the one thread that works."""
 
     def __init__(self) -> None:
-        self._animators: dict[DetectorName, Animator] = {}
+        self._analysis = AnalysisModels()
         self._backbone: Backbone | None = None
 
     def animator(self, options: Options) -> Animator:
-        """The animator with the detector that `options` ask for, set to those options."""
-        animator = self._animators.setdefault(options.detector, Animator())
-        animator.options = options
-        return animator
+        """What makes projects with those options."""
+        return Animator(options, self._analysis)
 
     def backbone(self, options: RenderOptions, face_style: FaceStyle) -> Backbone:
         """What renders. The weights of the last one are kept, and no others: they are large."""

@@ -27,6 +27,7 @@ LENGTHS = [
     ("from the start again", "loop"),
     ("still, on its last frame", "hold"),
 ]
+VOICES = [("built in", "builtin"), ("AniPortrait, if its weights are here", "aniportrait")]
 DETECTORS = [("best one installed", "auto"), ("MediaPipe", "mediapipe"), ("DWPose (rtmlib)", "rtmlib")]
 
 _DEFAULT = Options()
@@ -44,6 +45,8 @@ class Panel:
     smoothing: gr.Slider
     fit_body: gr.Checkbox
     detector: gr.Dropdown
+    voice_model: gr.Dropdown
+    isolate_vocals: gr.Checkbox
     person: gr.Number
     seed: gr.Number
 
@@ -64,6 +67,8 @@ def build() -> Panel:
             gr.Slider(0, 10, _DEFAULT.align.smoothing, step=0.5, label=SMOOTHING, info="0 is the paper.", buttons=[]),
             gr.Checkbox(_DEFAULT.align.fit_body, label="Fit the motion to the person's proportions"),
             gr.Dropdown(DETECTORS, value=_DEFAULT.detector, label="Keypoint detector"),
+            gr.Dropdown(VOICES, value=_DEFAULT.voice_model, label="Voice to face"),
+            gr.Checkbox(_DEFAULT.isolate_vocals, label="Take the voice out of music and noise first (needs Demucs)"),
             gr.Number(
                 _DEFAULT.person,
                 precision=0,
@@ -83,13 +88,15 @@ def build() -> Panel:
 
 def chosen(*values: object) -> Options:
     """What the controls say, in their order. Raises InputError for what is out of range."""
-    size, fps, length, mode, rotation, smoothing, fit_body, detector, person, seed = values
+    size, fps, length, mode, rotation, smoothing, fit_body, detector, voice, isolate, person, seed = values
     try:
         return Options(
             fps=Fraction(fps),
             hw=SIZES[size],
             seed=int(seed or 0),
             detector=detector,
+            voice_model=voice,
+            isolate_vocals=bool(isolate),
             person=int(person or 0),
             length=length,
             align=AlignOptions(mode, rotation, float(smoothing), fit_body=bool(fit_body)),
@@ -110,6 +117,8 @@ def restored(options: Options) -> tuple:
         align.smoothing,
         align.fit_body,
         options.detector,
+        options.voice_model,
+        options.isolate_vocals,
         options.person,
         options.seed,
     )
