@@ -1,5 +1,6 @@
 """Where tests find the reference numbers and real media, and small helpers that several test files share."""
 
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 from stick_person import real_mesh, stick_person
 
-from apvgen.align import Analysis
+from apvgen import project
+from apvgen.align import Analysis, align
 from apvgen.config import Options
 from apvgen.draft import DraftRenderer
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.process import wait_calmly
+from apvgen.retarget import map_motion
 from apvgen.tracks import save_motion
 from apvgen.types import Affine, Layout, Motion, Reference, Track, VoiceFace
 
@@ -52,6 +55,7 @@ def media() -> Path:
 
 
 FPS, T, HW_IN, HW_OUT = Fraction(25), 12, (1024, 576), (768, 512)
+SMALL_HW = (128, 64)
 
 
 def _track(layout: Layout, xy: np.ndarray, hw: tuple[int, int], depth: np.ndarray | None = None) -> Track:
@@ -149,3 +153,20 @@ def opened(studio, files) -> str:
     name, _ = analysis.start(studio, *files, *DEFAULTS)
     ended(studio, name)
     return name
+
+
+@pytest.fixture
+def small_project(tmp_path, analysis) -> project.Project:
+    """The shared analysis, shrunk to a size that a tiny network renders at once, with its three files."""
+    scale = Affine(np.array(SMALL_HW[::-1]) / analysis.reference.hw[::-1], np.zeros(2))
+    analysis = replace(analysis, reference=map_motion(analysis.reference, scale, SMALL_HW))
+    import soundfile
+
+    inputs = {"reference": tmp_path / "photo.png", "driving": tmp_path / "m.npz", "voice": tmp_path / "voice.wav"}
+    cv2.imwrite(str(inputs["reference"]), np.random.default_rng(0).integers(0, 255, (*SMALL_HW, 3), np.uint8))
+    save_motion(inputs["driving"], analysis.driving)
+    soundfile.write(inputs["voice"], 0.3 * np.sin(np.arange(7680) / 20), 16000)
+    options = Options(hw=SMALL_HW)
+    made = project.create(tmp_path / "project", inputs, options)
+    project.save_tracks(made, analysis, align(analysis, options.align, (), SMALL_HW))
+    return made

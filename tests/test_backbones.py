@@ -7,27 +7,21 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import soundfile
 from tiny_checkpoint import make_tiny_checkpoint
 
-from apvgen import pipeline, project
-from apvgen.align import align
+from apvgen import pipeline
 from apvgen.backbones.controlnext_svd import ControlNeXtSVD, find_checkpoint
 from apvgen.backbones.options import PRESETS, RenderOptions
 from apvgen.backbones.protocol import Backbone, Shot
 from apvgen.backbones.registry import load_backbone
-from apvgen.config import Options
 from apvgen.errors import Cancelled, CheckpointError, RenderError
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.media import VideoReader
 from apvgen.pose import draw_pose
-from apvgen.retarget import map_motion
 from apvgen.sampler.settings import Settings
-from apvgen.tracks import save_motion
-from apvgen.types import Affine, Motion, Reference, Track
+from apvgen.types import Motion, Reference, Track
 
 HW = (128, 64)
 FRAMES = 7
@@ -156,28 +150,17 @@ def test_without_a_checkpoint_the_message_says_how_to_name_one(tmp_path, monkeyp
         find_checkpoint("absent")
 
 
-@pytest.fixture
-def small_project(tmp_path, analysis) -> project.Project:
-    """The shared analysis, shrunk to a size that a tiny network renders at once, with its three files."""
-    scale = Affine(np.array(HW[::-1]) / analysis.reference.hw[::-1], np.zeros(2))
-    analysis = replace(analysis, reference=map_motion(analysis.reference, scale, HW))
-    inputs = {"reference": tmp_path / "photo.png", "driving": tmp_path / "m.npz", "voice": tmp_path / "voice.wav"}
-    cv2.imwrite(str(inputs["reference"]), np.random.default_rng(0).integers(0, 255, (*HW, 3), np.uint8))
-    save_motion(inputs["driving"], analysis.driving)
-    soundfile.write(inputs["voice"], 0.3 * np.sin(np.arange(7680) / 20), 16000)
-    options = Options(hw=HW)
-    made = project.create(tmp_path / "project", inputs, options)
-    project.save_tracks(made, analysis, align(analysis, options.align, (), HW))
-    return made
-
-
 @pytest.mark.parametrize("renderer", ["stick", "diffusion"])
 def test_a_project_is_rendered_with_its_sound_and_says_what_made_it(small_project, checkpoint, renderer, tmp_path):
     options = RenderOptions(renderer, str(checkpoint), replace(QUICK, schedule="karras-1"))
     rendered = pipeline.render(small_project, tmp_path / "out.mp4", backbone=load_backbone(options, "mesh"))
     settings = json.loads(rendered.settings.read_text())
     video = VideoReader(rendered.video, None, small_project.settings.options.limits)
-    assert (video.hw, video.frame_count, video.info.has_audio) == (HW, rendered.frames, True)
+    assert (video.hw, video.frame_count, video.info.has_audio) == (
+        small_project.settings.options.hw,
+        rendered.frames,
+        True,
+    )
     assert settings["made_as"] == renderer
     if renderer == "diffusion":
         made_by = settings["rendering"]
