@@ -18,7 +18,7 @@ from apvgen.sampler.plan import Plan, make_plan
 from apvgen.sampler.progress import OnStep, Progress, unwatched
 from apvgen.sampler.rerender import Held
 from apvgen.sampler.settings import Settings
-from apvgen.sampler.sigmas import scheduler_for
+from apvgen.sampler.sigmas import denoised_, euler_step, scheduler_for
 from apvgen.sampler.velocity import PlacedWindow, Velocity, place
 
 
@@ -63,38 +63,39 @@ def sample(
     progress = Progress(on_step, len(plan.windows), tuple(1 + both for both in guided))
     windows = [place(window, plan.frames, settings, device) for window in plan.windows]
     velocity = Velocity(models.unet, conditioning, settings.control_scale)
-    noise = noise.to(device)
-    latents = noise * scheduler.init_noise_sigma
+    latents = noise.to(device) * scheduler.init_noise_sigma
     denoised = conditioning.reference.to(device).expand_as(latents)
     for step, timestep in enumerate(scheduler.timesteps.to(device)):
-        latents = plan.restore(latents, sigmas[step], noise)
+        sigma, lower = sigmas[step : step + 2]
+        plan.restore_(latents, sigma, noise)
         features = ControlFeatures(models.control, pose_frames, conditioning.hw, timestep)
-        scaled = scheduler.scale_model_input(latents, timestep)
         report = partial(progress.report, step, denoised)
-        predicted = _predict(velocity, windows, features, scaled, guided[step], report)
-        stepped = scheduler.step(predicted, timestep, latents)
-        latents, denoised = stepped.prev_sample, stepped.pred_original_sample
+        predicted = _predict(velocity, windows, features, (latents, sigma, guided[step]), report)
+        denoised = denoised_(predicted, latents, sigma)
+        latents = euler_step(latents, denoised, sigma, lower)
         _check_finite(latents, step, len(guided))
-    return plan.restore(latents, 0, noise)
+    plan.restore_(latents, 0, noise)
+    return latents
 
 
 def _predict(
     velocity: Velocity,
     windows: Sequence[PlacedWindow],
     features: ControlFeatures,
-    scaled: torch.Tensor,
-    guided: bool,
+    level: tuple[torch.Tensor, float, bool],
     report: Callable[[int, int], None],
 ) -> torch.Tensor:
     """The v-prediction of all frames, each the sum of its windows' shares: float32 `[F, 4, h, w]`.
 
     Blending predictions equals blending the latents after the step, which is linear in the prediction.
-    report: told the window and the half after every call of the UNet.
+    level: latents, their noise level, and whether it is guided. report: told the window and the half after every call
+    of the UNet.
     """
-    predicted = torch.zeros_like(scaled)
+    latents, sigma, guided = level
+    predicted = torch.zeros_like(latents)
     for index, window in enumerate(windows):
         features.keep_only(window.poses)
-        noisy = scaled[window.frames]
+        noisy = latents[window.frames] / (sigma**2 + 1) ** 0.5
         own = velocity.conditional(noisy, features.timestep, features.of(window.poses))
         report(index, 0)
         if guided:
@@ -105,7 +106,8 @@ def _predict(
 
 
 def _check_finite(latents: torch.Tensor, step: int, steps: int) -> None:
-    if not torch.isfinite(latents).all():
+    # One bad number spoils a sum, which unlike a mask takes no memory.
+    if not torch.isfinite(latents.sum()):
         raise RenderError(
             f"The latents are no longer numbers after step {step + 1} of {steps}; "
             "use --dtype float32 (or bfloat16) or another checkpoint."

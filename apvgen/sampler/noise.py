@@ -14,13 +14,16 @@ def frame_noise(seed: int, frames: int, shape: tuple[int, ...]) -> torch.Tensor:
 
     A frame's noise is the same in any clip, window and re-render, and on every device.
     """
-    return torch.from_numpy(np.stack([_normal(seed, (LATENTS, frame), shape) for frame in range(frames)]))
+    noise = np.empty((frames, *shape), np.float32)
+    for frame in range(frames):
+        _generator(seed, LATENTS, frame).standard_normal(dtype=np.float32, out=noise[frame])
+    return torch.from_numpy(noise)
 
 
 def picture_noise(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
     """Standard normal noise for the reference picture: float32 `shape` on the CPU."""
-    return torch.from_numpy(_normal(seed, (PICTURE,), shape))
+    return torch.from_numpy(_generator(seed, PICTURE).standard_normal(shape, np.float32))
 
 
-def _normal(seed: int, key: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key)).standard_normal(shape, np.float32)
+def _generator(seed: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

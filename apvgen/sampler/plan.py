@@ -23,9 +23,10 @@ class Plan:
     windows: tuple[Window, ...]
     held: Held | None
 
-    def restore(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> torch.Tensor:
-        """`latents` with the held frames, if any, as they are at noise level `sigma`."""
-        return latents if self.held is None else self.held.restore(latents, sigma, noise)
+    def restore_(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> None:
+        """Set the held frames, if any, to what they are at noise level `sigma`, in place."""
+        if self.held is not None:
+            self.held.restore_(latents, sigma, noise)
 
 
 def make_plan(frames: int, settings: Settings, conditioning: Conditioning, held: Held | None = None) -> Plan:

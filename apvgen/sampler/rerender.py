@@ -31,8 +31,8 @@ class Held:
                 f"not {self.redo.dtype} {list(self.redo.shape)}."
             )
 
-    def restore(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> torch.Tensor:
-        """`latents` at noise level `sigma`, the held frames replaced by what they were, plus their own noise.
+    def restore_(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> None:
+        """Set the held frames of `latents` to what they were, plus their own noise at level `sigma`, in place.
 
         Imputation by replacement (Song et al. 2021, score-based SDEs), with each frame's own noise instead of fresh
         noise: the straight line to a finished frame is the path of a sampler that knows the frame from the start.
@@ -40,10 +40,8 @@ class Held:
         frames = np.flatnonzero(~self.redo)
         known = self.latents[frames].to(latents)
         if sigma:  # Adding nothing would still turn -0 into 0.
-            known = known + sigma * noise[frames]
-        restored = latents.clone()
-        restored[frames] = known
-        return restored
+            known = known + sigma * noise[frames].to(latents)
+        latents[frames] = known
 
 
 def redo_frames(frames: int, edited: range, decoding: Decoding) -> np.ndarray:

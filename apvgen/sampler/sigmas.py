@@ -1,8 +1,9 @@
-"""Noise levels, through diffusers' own Euler scheduler."""
+"""Noise levels, from diffusers' own scheduler, and the step between two of them."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from diffusers import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_utils import AysSchedules
 
@@ -47,3 +48,19 @@ def align_your_steps(steps: int) -> list[float]:
     published = np.log(AysSchedules["StableDiffusionVideoSigmas"][:-1])
     wanted, given = np.linspace(0, 1, steps), np.linspace(0, 1, len(published))
     return [*np.exp(np.interp(wanted, given, published)).tolist(), 0.0]
+
+
+def denoised_(velocity: torch.Tensor, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The estimate of finished latents that a v-prediction stands for, in its place (Karras et al. 2022, Eq. 7).
+
+    With c_skip = 1 / (sigma^2 + 1), c_out = -sigma / sqrt(sigma^2 + 1), as in diffusers' `EulerDiscreteScheduler`.
+    """
+    return velocity.mul_(-sigma / (sigma**2 + 1) ** 0.5).add_(noisy, alpha=1 / (sigma**2 + 1))
+
+
+def euler_step(noisy: torch.Tensor, denoised: torch.Tensor, sigma: float, lower: float) -> torch.Tensor:
+    """From one noise level to a lower one along the straight line to `denoised`: at 0 it is reached.
+
+    Euler's step x + (x - D) / sigma * (lower - sigma), written so that float32 loses nothing at a sigma of 700.
+    """
+    return torch.lerp(denoised, noisy, lower / sigma)
