@@ -20,7 +20,7 @@ import numpy as np
 from apvgen import __version__, project, tracks
 from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
-from apvgen.backbones.protocol import Backbone, Shot, silent
+from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
 from apvgen.config import AlignOptions, Options
 from apvgen.errors import InputError, NoPersonError
 from apvgen.fda import Override
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from apvgen.keypoints import Detector
 
 OnProgress = Callable[[str, int, int], None]
+
+SCRATCH = "render"
+"""Folder inside a project for what a renderer keeps between two renders."""
 
 MOTION_SUFFIX = ".npz"
 VOICE_RATE = 16_000
@@ -231,17 +234,28 @@ def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rende
     return _write(made, out, frames, len(analysis), ("preview", on_progress))
 
 
-def render(made: Project, out: Path, on_progress: OnProgress = silent, backbone: Backbone | None = None) -> Rendered:
+def render(
+    made: Project,
+    out: Path,
+    on_progress: OnProgress = silent,
+    backbone: Backbone | None = None,
+    reuse: bool = False,
+    on_look: OnLook = unseen,
+) -> Rendered:
     """Write the finished video; without a backbone, the draft.
 
+    reuse: keep what a backbone computed in the project, and sample only the frames that edits have touched since; the
+    result then depends on the renders before. on_look: see `backbones.protocol`.
     Raises OutputError when the place cannot be written, and what the backbone raises.
     """
     backbone = backbone or Draft()
     analysis, alignment = project.load_tracks(made)
     voice = read_audio(made.input_path("voice"), made.settings.options.limits)
-    shot = Shot(load_reference(made, analysis), alignment.target, voice)
-    frames = backbone.frames(shot, range(len(shot)), on_progress)
-    return _write(made, out, frames, len(shot), (backbone.name, on_progress), backbone.describe())
+    scratch = made.folder / SCRATCH if reuse else None
+    shot = Shot(load_reference(made, analysis), alignment.target, voice, scratch)
+    frames = backbone.frames(shot, range(len(shot)), on_progress, on_look)
+    made_by = {**backbone.describe(), "reused_unchanged_frames": reuse}
+    return _write(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
 
 
 def driving_video(made: Project) -> VideoReader | None:

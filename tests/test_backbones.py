@@ -167,3 +167,48 @@ def test_a_project_is_rendered_with_its_sound_and_says_what_made_it(small_projec
         assert made_by["checkpoint"] == "tiny"
         assert made_by["sampling"]["schedule"] == "karras-1"
         assert len(made_by["weights_sha256"]["unet/diffusion_pytorch_model.safetensors"]) == 64
+
+
+def test_after_an_edit_only_the_frames_that_it_touched_are_sampled_and_shown_anew(diffusion, shot, tmp_path):
+    def passes(what: Shot) -> tuple[np.ndarray, int]:
+        told: list[str] = []
+        frames = list(diffusion.frames(what, range(len(what)), lambda stage, *_: told.append(stage)))
+        return np.stack(frames).astype(int), told.count("denoise")
+
+    long = Shot(shot.reference, shot.motion.take(np.arange(24) % FRAMES), scratch=tmp_path)
+    before, whole = passes(long)
+    body = long.motion.body
+    moved = body.xy.copy()
+    moved[20] += 15
+    edited = replace(long, motion=replace(long.motion, body=replace(body, xy=moved)))
+    after, part = passes(edited)
+    same = (before == after).all((1, 2, 3))
+    assert same[:13].all()
+    assert not same[20]
+    assert 0 < part < whole / 2
+    again, none = passes(edited)
+    np.testing.assert_array_equal(again, after)
+    assert none == 0
+
+
+def test_other_settings_or_another_photo_render_everything_again(diffusion, shot, tmp_path):
+    def sampled(backbone: ControlNeXtSVD, what: Shot) -> bool:
+        told: list[str] = []
+        list(backbone.frames(what, range(len(what)), lambda stage, *_: told.append(stage)))
+        return "denoise" in told
+
+    kept = replace(shot, scratch=tmp_path)
+    assert sampled(diffusion, kept)
+    assert not sampled(diffusion, kept)
+    assert sampled(ControlNeXtSVD(diffusion.networks, replace(QUICK, seed=5)), kept)
+    assert sampled(diffusion, kept)
+    darker = replace(shot.reference, image=shot.reference.image // 2)
+    assert sampled(diffusion, replace(kept, reference=darker))
+    (tmp_path / "latents.safetensors").write_bytes(b"cut short")
+    assert sampled(diffusion, kept)
+
+
+def test_the_unfinished_result_can_be_looked_at(diffusion, shot):
+    looks: list[np.ndarray] = []
+    list(diffusion.frames(shot, range(4), on_look=lambda draw: looks.append(draw())))
+    assert {(look.shape, look.dtype) for look in looks} == {((4, HW[0] // 8, HW[1] // 8, 3), np.dtype(np.uint8))}

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from apvgen.backbones import kept
 from apvgen.backbones.options import RenderOptions
-from apvgen.backbones.protocol import Backbone, OnStage, Shot, silent
+from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
 from apvgen.errors import CheckpointError
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from apvgen.sampler import conditioning, decode, denoise, devices
+from apvgen.sampler.preview import preview_frames
+from apvgen.sampler.progress import StepInfo
+from apvgen.sampler.rerender import Held
 from apvgen.sampler.settings import Memory, Settings
 
 PACKAGES = ("torch", "diffusers", "transformers")
@@ -82,22 +87,31 @@ class ControlNeXtSVD:
             "packages": {package: metadata.version(package) for package in PACKAGES},
         }
 
-    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+    def frames(
+        self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
+    ) -> Iterator[np.ndarray]:
         conditioning.check_size(shot.hw)
-        settings = self._sampling
         on_stage("load", 0, 1)
-        models = self.networks.models
+        models, decoding = self.networks.models, self.networks.resources.decoding
         on_stage("load", 1, 1)
+        ticket = kept.ticket_for(shot, window, self.describe())
+        held = kept.held_from(shot.scratch, ticket, decoding) if shot.scratch else None
+        latents = held.latents if held and not held.redo.any() else self._sample(shot, window, held, on_stage, on_look)
+        if shot.scratch:
+            kept.save_latents(shot.scratch, latents, ticket)
+        yield from decode.decode(models.vae, latents, decoding)
+
+    def _sample(self, shot: Shot, window: range, held: Held | None, on_stage: OnStage, on_look: OnLook) -> torch.Tensor:
+        def on_step(info: StepInfo) -> None:
+            on_stage("denoise", info.calls, info.total_calls)
+            on_look(lambda: preview_frames(info.denoised[1:]))
+
+        models, settings = self.networks.models, self._sampling
+        if settings.window is None:
+            settings = replace(settings, window=min(self.networks.checkpoint.window, len(window) + 1))
         known = conditioning.encode_reference(models, shot.reference.image, settings)
-        latents = denoise.denoise(
-            models,
-            known,
-            self._sequence(shot, window),
-            len(window) + 1,
-            settings,
-            lambda info: on_stage("denoise", info.calls, info.total_calls),
-        )
-        yield from decode.decode(models.vae, latents, self.networks.resources.decoding)
+        poses = self._sequence(shot, window)
+        return denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
 
     def _sequence(self, shot: Shot, window: range) -> Callable[[Sequence[int]], np.ndarray]:
         """Draws pose frames by their number in the sequence: the reference's own first, then those of the window."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apvgen.backbones.protocol import OnStage, Shot, silent
+from apvgen.backbones.protocol import OnLook, OnStage, Shot, silent, unseen
 
 
 class Draft:
@@ -17,7 +17,9 @@ class Draft:
     def describe(self) -> dict[str, object]:
         return {}
 
-    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+    def frames(
+        self, shot: Shot, window: range, on_stage: OnStage = silent, _on_look: OnLook = unseen
+    ) -> Iterator[np.ndarray]:
         from apvgen.draft import DraftRenderer
 
         on_stage(self.name, 0, len(window))

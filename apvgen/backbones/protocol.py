@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,9 +16,16 @@ from apvgen.types import HW, Audio, Motion, Reference
 OnStage = Callable[[str, int, int], None]
 """Called with (stage, done, total) for work that comes before frames; may raise `Cancelled`."""
 
+OnLook = Callable[[Callable[[], np.ndarray]], None]
+"""Called now and then with a function that draws the unfinished result: RGB uint8 `[n, h, w, 3]`, small pictures."""
+
 
 def silent(_stage: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
+
+
+def unseen(_draw: Callable[[], np.ndarray]) -> None:
+    """An unfinished result that nobody looks at."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,13 @@ class Shot:
     reference: the person, at the output's size.
     motion: the pose of every frame, in output pixels.
     voice: the sound, for models that listen to it themselves; the lips are already in `motion`.
+    scratch: a folder where a backbone may keep what spares it work when the shot is rendered again after an edit.
     """
 
     reference: Reference
     motion: Motion
     voice: Audio | None = None
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
         if self.motion.hw != self.reference.hw:
@@ -62,9 +72,12 @@ class Backbone(Protocol):
         """What made the result, as plain JSON values: settings, versions, hashes of weights. Goes beside the video."""
         ...
 
-    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+    def frames(
+        self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
+    ) -> Iterator[np.ndarray]:
         """Frame after frame, RGB uint8 `[H, W, 3]` of the shot's size, for the frames in `window` (step 1).
 
-        Work before the first frame is reported to `on_stage`. Raises RenderError and its kinds.
+        Work before the first frame is reported to `on_stage`, and shown to `on_look` where there is something to see.
+        Raises RenderError and its kinds.
         """
         ...

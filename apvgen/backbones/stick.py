@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apvgen.backbones.protocol import OnStage, Shot, silent
+from apvgen.backbones.protocol import OnLook, OnStage, Shot, silent, unseen
 from apvgen.config import FaceStyle
 
 
@@ -21,6 +21,8 @@ class Stick:
     def describe(self) -> dict[str, object]:
         return {"face_style": self._style}
 
-    def frames(self, shot: Shot, window: range, on_stage: OnStage = silent) -> Iterator[np.ndarray]:
+    def frames(
+        self, shot: Shot, window: range, on_stage: OnStage = silent, _on_look: OnLook = unseen
+    ) -> Iterator[np.ndarray]:
         on_stage(self.name, 0, len(window))
         return (shot.pose_frames([t], self._style)[0] for t in window)

@@ -69,8 +69,9 @@ def preview(folder: Path, out: Path, as_json: bool) -> None:
 @options.out_option
 @rendering.render_options
 @options.setting("--seed", "the project's", "Of the noise that sampling starts from.", type=int)
+@click.option("--reuse", is_flag=True, help="Sample only the frames that changed since the last render with --reuse.")
 @options.json_option
-def render(folder: Path, out: Path, seed: int | None, as_json: bool, **given: Any) -> None:
+def render(folder: Path, out: Path, seed: int | None, reuse: bool, as_json: bool, **given: Any) -> None:
     """Render an analysed project. The draft warps the photo; it needs no GPU and is not the diffusion result."""
     from apvgen import pipeline, project
     from apvgen.backbones.registry import load_backbone
@@ -80,7 +81,7 @@ def render(folder: Path, out: Path, seed: int | None, as_json: bool, **given: An
     how = rendering.chosen(given, stored.seed if seed is None else seed)
     backbone = load_backbone(how, stored.face_style)
     with progress(as_json) as on_progress:
-        rendered = pipeline.render(made, out, on_progress, backbone)
+        rendered = pipeline.render(made, out, on_progress, backbone, reuse)
     _say_rendered(as_json, rendered, how.renderer.capitalize())
 
 
