@@ -25,7 +25,7 @@ from apvgen.config import AlignOptions, Options
 from apvgen.errors import InputError, NoPersonError
 from apvgen.fda import Override
 from apvgen.files import complete_or_absent
-from apvgen.keypoints.cache import cached_motion
+from apvgen.keypoints.cache import cached_detection
 from apvgen.media import VideoReader, check_voice, content_hash, read_audio, read_image, write_video
 from apvgen.project import Project
 from apvgen.retarget import fit_window, head_box, map_motion, person_box
@@ -113,7 +113,7 @@ class Animator:
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
         reference, window, mesh = self._read_reference(Path(inputs["reference"]))
-        driving = self._read_driving(Path(inputs["driving"]), frames, on_progress)
+        driving, people = self._read_driving(Path(inputs["driving"]), frames, on_progress)
         index = motion_indices(len(driving), frames, options.length)
         on_progress("voice", 0, frames)
         voice = self.voice_model.animate(audio, mesh, options.fps, frames, options.seed)
@@ -121,7 +121,7 @@ class Animator:
 
         as_it_is = np.array_equal(index, np.arange(len(driving)))
         shown = driving if as_it_is else driving.take(index)
-        analysis = Analysis(shown, index, reference, window, voice)
+        analysis = Analysis(shown, index, reference, window, voice, None if people is None else people[:, index])
         alignment = align(analysis, options.align, (), options.hw)
         made = project.create(folder, inputs, options)
         project.save_tracks(made, analysis, alignment)
@@ -139,13 +139,14 @@ class Animator:
         motion = map_motion(found, window, self.options.hw)
         return motion, window, np.concatenate([motion.face.xy[0], motion.face.depth[0][:, None]], -1)
 
-    def _read_driving(self, path: Path, frames: int, on_progress: OnProgress) -> Motion:
+    def _read_driving(self, path: Path, frames: int, on_progress: OnProgress) -> tuple[Motion, np.ndarray | None]:
+        """The motion, and the boxes of everybody as in `Analysis.people`, both as long as the motion."""
         if path.suffix.lower() == MOTION_SUFFIX:
             if self.options.person:
                 raise NoPersonError(
                     f"{path.name} holds the motion of one person; person {self.options.person} is none."
                 )
-            return at_fps(tracks.load_motion(path), self.options.fps)
+            return at_fps(tracks.load_motion(path), self.options.fps), None
         options, detector = self.options, self.detector
         video = VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE, max_frames=frames)
         key = "-".join(
@@ -154,8 +155,8 @@ class Animator:
                 (content_hash(path), detector.name, detector.version, options.fps, video.hw, options.person, frames),
             )
         )
-        return cached_motion(
-            key, lambda: detector.detect_video(video, options.person, lambda done, n: on_progress("detect", done, n))
+        return cached_detection(
+            key, lambda: detector.detect(video, options.person, lambda done, n: on_progress("detect", done, n))
         )
 
     def _made_with(self) -> dict[str, str]:
@@ -232,6 +233,17 @@ def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rende
     analysis, alignment = project.load_tracks(made)
     frames = panels(driving_video(made), analysis, alignment, load_reference(made, analysis), made.settings.options)
     return _write(made, out, frames, len(analysis), ("preview", on_progress))
+
+
+def compare(made: Project, results: Mapping[str, Path], out: Path, on_progress: OnProgress = silent) -> Rendered:
+    """Write what drives and finished videos of the project, by title, side by side, with the voice."""
+    from apvgen.preview import side_by_side
+
+    options = made.settings.options
+    analysis, alignment = project.load_tracks(made)
+    videos = {title: VideoReader(path, options.fps, options.limits) for title, path in results.items()}
+    frames = side_by_side(driving_video(made), analysis, alignment.target, videos)
+    return _write(made, out, frames, len(analysis), ("comparison", on_progress))
 
 
 def render(

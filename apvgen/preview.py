@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 
 import cv2
@@ -33,6 +33,19 @@ def panels(
     for (detected, voice, pose), frame in zip(drawings, driving, strict=True):
         pictures = (overlay(frame, detected), voice, pose, overlay(reference.image, pose))
         yield np.concatenate([titled(picture, title) for picture, title in zip(pictures, TITLES, strict=True)], 1)
+
+
+def side_by_side(
+    video: VideoReader | None, analysis: Analysis, target: Motion, results: Mapping[str, VideoReader]
+) -> Iterator[np.ndarray]:
+    """The driving video, or the pose where a motion file drives, beside finished videos of its length, by title."""
+    if video is None:
+        driving, title = pose_frames(target, "mesh"), "motion"
+    else:
+        driving, title = frames_at(video, analysis.driving_index), "driving video"
+    titles = [title, *results]
+    for pictures in zip(driving, *(result.frames() for result in results.values()), strict=False):
+        yield np.concatenate([titled(picture, name) for picture, name in zip(pictures, titles, strict=True)], 1)
 
 
 def frames_at(video: VideoReader, index: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,5 +1,7 @@
 """The render panel: what it offers, what it starts, and what it shows."""
 
+import asyncio
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,12 +12,15 @@ from tiny_checkpoint import make_tiny_checkpoint
 
 from apvgen import pipeline
 from apvgen.backbones.options import PRESETS
-from apvgen.config import Options
+from apvgen.config import Limits, Options
 from apvgen.errors import InputError
-from apvgen.media import write_video
+from apvgen.media import VideoReader, write_video
 from apvgen.pipeline import Rendered
-from apvgen.studio import page, rendering
+from apvgen.studio import page, rendering, strip
 from apvgen.studio.models import Models
+
+DETAILS = (None, 3.0, 1.0, None, None, None)
+"""The drawer untouched."""
 
 
 @pytest.fixture
@@ -30,8 +35,9 @@ def scripted_render(monkeypatch) -> list[str]:
     """Renders nothing, in no time; a list of the backbones that were asked to."""
     asked = []
 
-    def render(_made, out, on_progress, backbone):
+    def render(_made, out, on_progress, backbone, _reuse, on_look):
         asked.append(backbone.name)
+        on_look(lambda: np.zeros((9, 8, 8, 3), np.uint8))
         on_progress(backbone.name, 1, 2)
         write_video(out, np.zeros((2, 64, 64, 3), np.uint8), Fraction(25))
         return Rendered(out, out.with_suffix(".json"), 2, 0.0)
@@ -42,7 +48,7 @@ def scripted_render(monkeypatch) -> list[str]:
 
 def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, opened, scripted_render):
     assert page.finished(studio, opened)[0].value is None
-    rendering.start(studio, opened, rendering.DRAFT, "balanced")
+    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True)
     ended(studio, opened, "render")
     video, download, *_ = page.finished(studio, opened)
     assert scripted_render == ["draft"]
@@ -54,8 +60,9 @@ def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, ope
 
 def test_nothing_is_rendered_before_an_analysis(studio):
     for name in ("", studio.store.new_name()):
-        assert "Analyse first" in rendering.start(studio, name, rendering.DRAFT, "balanced")
+        assert "Analyse first" in rendering.start(studio, name, rendering.DRAFT, "balanced", *DETAILS, True)
         assert "Analyse first" in rendering.start_preview(studio, name)
+        assert "Render first" in rendering.start_comparison(studio, name)
 
 
 def test_without_a_checkpoint_the_draft_is_offered_and_where_to_get_one_is_said(checkpoints):
@@ -71,7 +78,7 @@ def test_installed_checkpoints_are_offered_with_their_licence_and_chosen_by_name
     labels, values = zip(*rendering.offered().choices, strict=True)
     assert values == (rendering.DRAFT, "tiny")
     assert "CC0" in labels[1]
-    options = rendering.chosen("tiny", "fast", Options(seed=7))
+    options = rendering.chosen(Options(seed=7), "tiny", "fast", *DETAILS)
     assert Path(options.checkpoint) == checkpoints / "tiny"
     assert (options.sampling.schedule, options.sampling.seed) == (PRESETS["fast"].schedule, 7)
 
@@ -80,12 +87,12 @@ def test_installed_checkpoints_are_offered_with_their_licence_and_chosen_by_name
 def test_only_what_is_offered_can_be_chosen(checkpoints, name):
     make_tiny_checkpoint(checkpoints / "tiny")
     with pytest.raises(InputError, match="not installed"):
-        rendering.chosen(name, "fast", Options())
+        rendering.chosen(Options(), name, "fast", *DETAILS)
 
 
 def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, checkpoints, scripted_render):
     make_tiny_checkpoint(checkpoints / "tiny")
-    rendering.start(studio, opened, "tiny", "fast")
+    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True)
     ended(studio, opened, "render")
     assert "Done in" in followed(studio, opened, "render")[-1][0]
     video, *_ = page.finished(studio, opened)
@@ -97,9 +104,55 @@ def test_the_networks_of_the_last_render_are_kept_for_the_next(checkpoints):
     make_tiny_checkpoint(checkpoints / "tiny")
     make_tiny_checkpoint(checkpoints / "other", seed=1)
     models = Models()
-    first = models.backbone(rendering.chosen("tiny", "fast", Options()), "mesh")
-    again = models.backbone(rendering.chosen("tiny", "paper", Options()), "mesh")
-    other = models.backbone(rendering.chosen("other", "paper", Options()), "mesh")
+    first = models.backbone(rendering.chosen(Options(), "tiny", "fast", *DETAILS), "mesh")
+    again = models.backbone(rendering.chosen(Options(), "tiny", "paper", *DETAILS), "mesh")
+    other = models.backbone(rendering.chosen(Options(), "other", "paper", *DETAILS), "mesh")
     assert first.networks is again.networks
     assert other.networks is not again.networks
     assert first.describe()["sampling"] != again.describe()["sampling"]
+
+
+def test_what_the_drawer_says_changes_the_quality_that_was_chosen(checkpoints):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    sampling = rendering.chosen(Options(seed=7), "tiny", "paper", 6, 2.5, 0.5, 12, 4, 99).sampling
+    assert (sampling.schedule, sampling.guidance_min, sampling.guidance_max) == ("karras-6", 2.5, 2.5)
+    assert (sampling.control_scale, sampling.window, sampling.overlap, sampling.seed) == (0.5, 12, 4, 99)
+    with pytest.raises(InputError, match="overlap must lie between"):
+        rendering.chosen(Options(), "tiny", "paper", None, 3.0, 1.0, 12, 12, None)
+
+
+def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoints, monkeypatch):
+    go_on, seen = threading.Event(), threading.Event()
+
+    def render(_made, out, on_progress, _backbone, _reuse, on_look):
+        on_progress("denoise", 1, 2)
+        on_look(lambda: np.full((9, 8, 8, 3), 200, np.uint8))
+        seen.set()
+        go_on.wait(10)
+        write_video(out, np.zeros((2, 64, 64, 3), np.uint8), Fraction(25))
+
+    monkeypatch.setattr(pipeline, "render", render)
+    make_tiny_checkpoint(checkpoints / "tiny")
+    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True)
+    assert seen.wait(10)
+
+    async def first() -> str:
+        return (await anext(strip.follow(studio, "render", 3, opened)))[0]
+
+    said = asyncio.run(first())
+    go_on.set()
+    assert said.count("<img") == 5
+    assert "Denoising: pass 1 of 2" in said
+
+
+def test_a_comparison_shows_the_motion_beside_what_was_rendered(studio, opened):
+    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True)
+    ended(studio, opened, "render")
+    rendering.start_comparison(studio, opened)
+    ended(studio, opened, "render")
+    video, *_ = page.finished(studio, opened)
+    assert "Comparison" in video.label
+    reader = VideoReader(video.value["path"], None, Limits())
+    assert reader.frame_count == 12
+    assert reader.hw == (512, 640)
+    assert reader.info.has_audio

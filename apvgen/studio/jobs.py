@@ -8,12 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from apvgen.errors import Cancelled
 
 OnProgress = Callable[[str, int, int], None]
 
 _SETTLED = 2.0
 """Seconds of a stage after which its pace tells how long the rest will take."""
+
+_BETWEEN_LOOKS = 0.8
+"""Seconds between two pictures of an unfinished result."""
 
 _KEPT = 200
 """Ended jobs that are remembered, so that a page which comes back still learns how its work ended."""
@@ -32,12 +37,14 @@ class Progress:
 
 
 class Job:
-    """One piece of work, kept by a `Board`."""
+    """One piece of work, kept by a `Board`. look: its unfinished result, RGB uint8 `[n, h, w, 3]`, or None."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._begun = False
         self._report = ("", 0, 0)
+        self._seen_at = 0.0
+        self.look: np.ndarray | None = None
         self._began = self._stage_began = self._over = 0.0
         self._future: Future | None = None
 
@@ -64,6 +71,12 @@ class Job:
             return self._future.exception()
         except CancelledError:
             return Cancelled("stopped before it began")
+
+    def see(self, draw: Callable[[], np.ndarray]) -> None:
+        """Draw the unfinished result, unless that was done a moment ago; for the thread that works."""
+        now = time.monotonic()
+        if now - self._seen_at >= _BETWEEN_LOOKS:
+            self.look, self._seen_at = draw(), now
 
     def stop(self) -> None:
         """Have the work end at its next report; work that still waits never begins."""

@@ -17,6 +17,7 @@ Tone = Literal["quiet", "good", "fair", "bad"]
 
 JPEG_QUALITY = 88
 BARS = 96
+FILMSTRIP = 5
 
 
 def say(text: str, tone: Tone = "quiet") -> str:
@@ -29,6 +30,13 @@ def bar(progress: Progress) -> str:
     """What a job is at, over a bar that fills."""
     share = progress.done / progress.total if progress.total else 0
     return f'{say(doing(progress))}<div class="bar"><div style="width:{100 * share:.1f}%"></div></div>'
+
+
+def filmstrip(pictures: np.ndarray) -> str:
+    """A few of the frames of an unfinished result, RGB uint8 `[n, h, w, 3]`, in a row."""
+    chosen = np.unique(np.linspace(0, len(pictures) - 1, FILMSTRIP).round().astype(int))
+    images = "".join(f'<img src="{data_url(pictures[k])}" alt="" decoding="sync">' for k in chosen)
+    return f'<div class="filmstrip" aria-label="unfinished result">{images}</div>'
 
 
 def data_url(picture: np.ndarray) -> str:

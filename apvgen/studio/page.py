@@ -104,13 +104,15 @@ def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) 
 
 def _wire_rendering(page: Page, studio: Studio) -> None:
     panel, line = page.rendering, page.rendering.strip
-    render, preview = line.starts
+    render, preview, compare = line.starts
     for started in (
         render.click(bound(studio, rendering.start), [page.opened, *panel.controls], line.status, **QUIET),
         preview.click(bound(studio, rendering.start_preview), page.opened, line.status, **QUIET),
+        compare.click(bound(studio, rendering.start_comparison), page.opened, line.status, **QUIET),
     ):
         _follow_rendering(started, page, studio)
-    panel.renderer.change(rendering.quality, panel.renderer, panel.preset, queue=False, **QUIET)
+    shown = [panel.quality, panel.drawer]
+    panel.renderer.change(rendering.choices_of, panel.renderer, shown, queue=False, **QUIET)
     line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
 
 

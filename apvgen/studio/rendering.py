@@ -16,36 +16,38 @@ from apvgen.errors import InputError
 from apvgen.media import content_hash
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
 from apvgen.project import Project
+from apvgen.sampler.settings import parse_schedule
 from apvgen.studio import markup, strip
 from apvgen.studio.context import Studio
 from apvgen.studio.jobs import OnProgress
 
-Kind = Literal["draft", "diffusion", "preview"]
+Kind = Literal["draft", "diffusion", "preview", "comparison"]
 
 LABELS = {
     "draft": "Draft (the photo, warped; not the diffusion result)",
     "diffusion": "Diffusion result",
     "preview": "Preview (detections, talking face, pose frame and overlay, side by side)",
+    "comparison": "Comparison (driving motion and results, side by side)",
 }
-BUTTONS = ("Render", "Render preview")
+BUTTONS = ("Render", "Preview", "Compare")
 ABOUT = (
     "A draft is a quick picture of the result: the photo, warped. It shows movement, lips and timing, not the final "
-    "quality. A preview lays everything that was found side by side."
+    "quality. A preview lays everything that was found side by side; a comparison, the motion and what was rendered."
 )
 NONE_INSTALLED = "Diffusion needs a checkpoint; python -m apvgen checkpoints list says where to get one."
 DRAFT = "draft"
-QUALITIES = [
-    ("fast, 10 steps", "fast"),
-    ("balanced, 18 steps", "balanced"),
-    ("as in the paper, 25 steps", "paper"),
-]
+QUALITIES = [("fast, 10 steps", "fast"), ("balanced, 18 steps", "balanced"), ("as in the paper, 25 steps", "paper")]
+OWN = "Empty: as the quality says."
+_PAPER = PRESETS["paper"]
 
 
 @dataclass(frozen=True)
 class Panel:
+    """controls: in the order of `chosen`'s arguments."""
+
     strip: strip.Strip
-    renderer: gr.Dropdown
-    preset: gr.Dropdown
+    controls: tuple[gr.Component, ...]
+    drawer: gr.Accordion
     video: gr.Video
     download: gr.DownloadButton
 
@@ -54,25 +56,43 @@ class Panel:
         return [self.video, self.download, *self.strip.starts]
 
     @property
-    def controls(self) -> list[gr.Component]:
-        return [self.renderer, self.preset]
+    def renderer(self) -> gr.Dropdown:
+        return self.controls[0]
+
+    @property
+    def quality(self) -> gr.Dropdown:
+        return self.controls[1]
 
 
 def build() -> Panel:
     """Lay the player out beside the buttons."""
     with gr.Column(min_width=280):
         video = gr.Video(label=LABELS["draft"], interactive=False, height=440, buttons=[], elem_id="result")
+        download = gr.DownloadButton("Download", interactive=False, size="md")
     with gr.Column(min_width=280):
         gr.HTML(f'<h2>Render</h2><p class="subdued">{ABOUT}</p>')
         renderer = gr.Dropdown(label="Renderer", elem_id="renderer")
-        preset = gr.Dropdown(QUALITIES, value="balanced", label="Quality", visible=False)
-        render, preview = (
+        quality = gr.Dropdown(QUALITIES, value="balanced", label="Quality", visible=False)
+        with gr.Accordion("Sampling", open=False, visible=False, elem_id="sampling") as drawer:
+            details = _details()
+        starts = (
             gr.Button(label, variant=variant, size="md", interactive=False, render=False)
-            for label, variant in zip(BUTTONS, ("primary", "secondary"), strict=True)
+            for label, variant in zip(BUTTONS, ("primary", "secondary", "secondary"), strict=True)
         )
-        line = strip.build("render", render, preview)
-        download = gr.DownloadButton("Download", interactive=False, size="md")
-    return Panel(line, renderer, preset, video, download)
+        line = strip.build("render", *starts)
+    return Panel(line, (renderer, quality, *details), drawer, video, download)
+
+
+def _details() -> tuple[gr.Component, ...]:
+    return (
+        gr.Number(None, precision=0, minimum=1, label="Steps", info=f"More are finer and slower. {OWN}"),
+        gr.Slider(1, 10, _PAPER.guidance_max, step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
+        gr.Slider(0, 2, _PAPER.control_scale, step=0.05, label="Strength of the pose", buttons=[]),
+        gr.Number(None, precision=0, minimum=2, label="Frames at once", info="Less needs less memory. Empty: 24."),
+        gr.Number(None, precision=0, minimum=0, label="Frames that neighbours share", info="Empty: a quarter."),
+        gr.Number(None, precision=0, minimum=0, label="Seed of the noise", info="Empty: the seed of the analysis."),
+        gr.Checkbox(True, label="After an edit, render only what it touched"),
+    )
 
 
 def offered() -> gr.Dropdown:
@@ -88,29 +108,46 @@ def installed() -> dict[str, CheckpointInfo]:
     return {info.folder.name: info for info in list_checkpoints([checkpoints_folder()])}
 
 
-def chosen(renderer: str, preset: str, made: Options) -> RenderOptions:
-    """What the controls say for a project of options `made`. Raises InputError for what is not offered."""
+def chosen(made: Options, renderer: str, quality: str, *details: float | None) -> RenderOptions:
+    """What the controls say, all but the last. made: the project's options. Raises InputError for what is not offered."""
     if renderer == DRAFT:
         return RenderOptions()
     checkpoint = installed().get(renderer)
-    if checkpoint is None or preset not in PRESETS:
+    if checkpoint is None or quality not in PRESETS:
         raise InputError("That renderer is not installed any more; choose another.")
-    sampling = replace(PRESETS[preset], seed=made.seed)
+    steps, guidance, strength, window, overlap, seed = details
+    sampling = PRESETS[quality]
+    schedule = sampling.schedule if steps is None else f"{parse_schedule(sampling.schedule)[0]}-{int(steps)}"
+    try:
+        sampling = replace(
+            sampling,
+            schedule=schedule,
+            guidance_min=guidance,
+            guidance_max=guidance,
+            control_scale=strength,
+            window=None if window is None else int(window),
+            overlap=None if overlap is None else int(overlap),
+            seed=made.seed if seed is None else int(seed),
+        )
+    except ValueError as error:
+        raise InputError(f"The sampling cannot be done so: {error}.") from error
     return RenderOptions("diffusion", str(checkpoint.folder), sampling)
 
 
-def quality(renderer: str) -> gr.Dropdown:
-    """The choice of quality, where the renderer has one."""
-    return gr.Dropdown(visible=renderer != DRAFT)
+def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion]:
+    """Quality and sampling, where the renderer has them."""
+    visible = renderer != DRAFT
+    return gr.Dropdown(visible=visible), gr.Accordion(visible=visible)
 
 
-def start(studio: Studio, name: str, renderer: str, preset: str) -> str:
+def start(studio: Studio, name: str, *controls: object) -> str:
     """Queue a render of the open project; the status. Raises ProjectError, InputError."""
     made = studio.store.open(name) if name else None
     if made is None:
         return markup.say("Analyse first; then there is something to render.", "bad")
-    options = chosen(renderer, preset, made.settings.options)
-    return _queue(studio, name, partial(_render, studio, made, options))
+    *how, reuse = controls
+    options = chosen(made.settings.options, *how)
+    return _queue(studio, name, partial(_render, studio, made, options, bool(reuse)))
 
 
 def start_preview(studio: Studio, name: str) -> str:
@@ -121,13 +158,25 @@ def start_preview(studio: Studio, name: str) -> str:
     return _queue(studio, name, partial(pipeline.preview, made, made.folder / "preview.mp4"))
 
 
+def start_comparison(studio: Studio, name: str) -> str:
+    """Queue a comparison of what was rendered of the open project; the status. Raises ProjectError."""
+    made = studio.store.open(name) if name else None
+    results = {} if made is None else {kind: made.folder / f"{kind}.mp4" for kind in ("draft", "diffusion")}
+    there = {kind: path for kind, path in results.items() if path.exists()}
+    if made is None or not there:
+        return markup.say("Render first; then there is something to compare.", "bad")
+    return _queue(studio, name, partial(pipeline.compare, made, there, made.folder / "comparison.mp4"))
+
+
 def _queue(studio: Studio, name: str, work: Callable[[OnProgress], object]) -> str:
     return markup.bar(studio.board.start(strip.job_name("render", name), work).progress)
 
 
-def _render(studio: Studio, made: Project, options: RenderOptions, on_progress: OnProgress) -> None:
+def _render(studio: Studio, made: Project, options: RenderOptions, reuse: bool, on_progress: OnProgress) -> None:
     backbone = studio.backbone(options, made.settings.options.face_style)
-    pipeline.render(made, made.folder / f"{backbone.name}.mp4", on_progress, backbone)
+    job = studio.board.get(strip.job_name("render", made.folder.name))
+    out = made.folder / f"{backbone.name}.mp4"
+    pipeline.render(made, out, on_progress, backbone, reuse and backbone.name != DRAFT, job.see)
 
 
 def shown(studio: Studio, made: Project | None) -> tuple:

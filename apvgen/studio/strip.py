@@ -66,7 +66,8 @@ async def follow(studio: Studio, work: Work, starts: int, project: str) -> Async
         yield (gr.skip(),) * (2 + starts)
         return
     while not job.ended:
-        yield markup.bar(job.progress), *_buttons(starts, busy=True)
+        look = "" if job.look is None else markup.filmstrip(job.look)
+        yield markup.bar(job.progress) + look, *_buttons(starts, busy=True)
         await asyncio.sleep(TICK)
     yield outcome(studio, job), *_buttons(starts, busy=False)
 

@@ -19,6 +19,7 @@ STAGES = {
     "denoise": "Denoising",
     "diffusion": "Decoding",
     "preview": "Drawing the preview",
+    "comparison": "Laying the videos side by side",
 }
 UNITS = {"denoise": "pass"}
 UNEXPECTED = "Something went wrong that should not have; the program's log says what. Trying again may help."
