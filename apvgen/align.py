@@ -23,6 +23,8 @@ class Analysis:
     reference: motion of one frame, in output pixels.
     window: the map from reference-photo pixels to output pixels.
     voice: the talking face.
+    people: float32 `[P, T, 4]` boxes (left, top, right, bottom) of everybody in the driving video, in its pixels, the
+        largest person first, NaN where absent; None where not known, as with a motion file.
     """
 
     driving: Motion
@@ -30,11 +32,14 @@ class Analysis:
     reference: Motion
     window: Affine
     voice: VoiceFace
+    people: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {"driving": len(self.driving), "driving_index": len(self.driving_index), "voice": len(self.voice)}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"every part needs the same number of frames, not {lengths}")
+        if self.people is not None and self.people.shape[1:] != (len(self.voice), 4):
+            raise ValueError(f"people must have shape [any, {len(self.voice)}, 4], not {list(self.people.shape)}")
 
     def __len__(self) -> int:
         return len(self.driving)

@@ -18,6 +18,7 @@
     body_fit [4] float64         a_x, a_y, b_x, b_y: driving pixels -> output pixels
     body [T, 18, 2], hands [T, 2, 21, 2], face [T, 468, 2] (+ _score)       as drawn, output pixels
     lip_gap_kept float64
+    people [P, T, 4]             boxes of everybody in the driving video, driving pixels; absent where not known
 
 `project.json` has `schema`; a folder of a newer schema is refused, and every write replaces a file whole.
 """
@@ -205,6 +206,8 @@ def save_tracks(project: Project, analysis: Analysis, alignment: Alignment) -> N
         **tracks.track_arrays("hands", alignment.target.hands),
         **tracks.track_arrays("face", alignment.target.face),
     }
+    if analysis.people is not None:
+        arrays["people"] = analysis.people
     tracks.save_arrays(project.folder / "tracks.npz", arrays)
 
 
@@ -230,6 +233,7 @@ def _analysis_from(arrays: tracks.Arrays, fps: Fraction) -> Analysis:
         reference=tracks.motion_from(arrays, "reference", output_hw, Fraction(1)),
         window=_from_row(arrays["window"]),
         voice=VoiceFace(arrays["voice_mesh"], arrays["voice_rotation"], arrays["voice_opening"], fps),
+        people=arrays.get("people"),
     )
 
 

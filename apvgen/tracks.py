@@ -69,15 +69,26 @@ def load_arrays(path: Path, limit_bytes: int) -> dict[str, np.ndarray]:
         raise MediaError(f"{path.name} cannot be read as tracks ({error}); export it again.") from error
 
 
+def motion_file_arrays(motion: Motion) -> dict[str, np.ndarray]:
+    """The arrays of a motion file."""
+    clock = {"hw": np.array(motion.hw), "fps": np.array(motion.fps.as_integer_ratio())}
+    return {**motion_arrays("driving", motion), **clock}
+
+
 def save_motion(path: Path, motion: Motion) -> None:
     """Write a motion file. Raises OutputError."""
-    clock = {"hw": np.array(motion.hw), "fps": np.array(motion.fps.as_integer_ratio())}
-    save_arrays(path, {**motion_arrays("driving", motion), **clock})
+    save_arrays(path, motion_file_arrays(motion))
 
 
 def load_motion(path: Path, limit_bytes: int = 2 * 1024**3) -> Motion:
     """Read a motion file. Raises MediaError, which names what is missing or has the wrong shape."""
-    arrays = load_arrays(path, limit_bytes)
+    return motion_of_file(path, load_arrays(path, limit_bytes))
+
+
+def motion_of_file(path: Path, arrays: Arrays) -> Motion:
+    """The motion in the arrays of the file `path`. Raises MediaError, which names what is missing or has the wrong
+    shape.
+    """
     try:
         hw = tuple(int(side) for side in arrays["hw"])
         fps = Fraction(*(int(part) for part in arrays["fps"]))

@@ -80,3 +80,11 @@ def test_after_a_stop_one_set_of_networks_is_left_too(detector, alive, video):
     with pytest.raises(Cancelled):
         detector.detect_video(video, on_progress=stop)
     assert len(alive) <= 1
+
+
+def test_who_was_seen_comes_with_the_motion_at_no_further_look(detector, video):
+    reports = []
+    found = detector.detect(video, on_progress=lambda done, total: reports.append((done, total)))
+    np.testing.assert_array_equal(found.people, np.broadcast_to(BOX, (1, FRAMES, 4)))
+    assert len(found.motion) == FRAMES
+    assert reports[-1] == (FRAMES, FRAMES)  # one pass

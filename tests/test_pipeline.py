@@ -14,6 +14,7 @@ from apvgen import pipeline, project, tracks
 from apvgen.config import AlignOptions, Limits, Options
 from apvgen.errors import Cancelled, InputError, MediaError, NoPersonError
 from apvgen.fda import Override
+from apvgen.keypoints import Detection
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.media import VideoReader, write_video
 from apvgen.pipeline import AnalysisModels, Animator
@@ -37,6 +38,13 @@ def motion_of(frames: int, hw: tuple[int, int], fps: Fraction) -> Motion:
     return Motion(track(BODY18, 0.3, 0.9), track(HANDS, 0.3, 0.9), track(FACE478, 0.3, 0.6, depth))
 
 
+def people_of(frames: int) -> np.ndarray:
+    """Boxes of two people, of whom the second comes in at frame 10."""
+    boxes = np.repeat([[[10, 5, 30, 90]], [[40, 5, 55, 90]]], frames, 1).astype(np.float32)
+    boxes[1, :10] = np.nan
+    return boxes + np.arange(frames, dtype=np.float32)[:, None]
+
+
 class ScriptedDetector:
     name, version = "scripted", "1"
 
@@ -47,12 +55,12 @@ class ScriptedDetector:
         found = motion_of(1, image.shape[:2], Fraction(1))
         return found if self.face else Motion(found.body, found.hands, Track.empty(FACE478, 1, found.hw, found.fps))
 
-    def detect_video(self, video, person=0, on_progress=None):
+    def detect(self, video, person=0, on_progress=None):
         self.videos.append(video)
         for k in range(video.frame_count):
             if on_progress:
                 on_progress(k + 1, video.frame_count)
-        return motion_of(video.frame_count, video.hw, video.fps)
+        return Detection(motion_of(video.frame_count, video.hw, video.fps), people_of(video.frame_count))
 
 
 class ScriptedVoice:
@@ -114,6 +122,21 @@ def test_a_longer_voice_plays_the_motion_back_and_forth(animator, inputs, tmp_pa
     assert len(analysis) == 60
     assert analysis.driving_index.max() == 49
     assert analysis.driving_index[-1] == 2 * 49 - 59
+
+
+def test_everybody_in_the_driving_video_is_remembered_on_the_clock_of_the_output(animator, inputs, tmp_path):
+    write_sound(inputs["voice"], 2.4)
+    analysis, _ = project.load_tracks(animator.analyse(inputs, tmp_path / "p"))
+    np.testing.assert_array_equal(analysis.people, people_of(50)[:, analysis.driving_index])
+    again, _ = project.load_tracks(animator.analyse(inputs, tmp_path / "q"))  # from the cache
+    np.testing.assert_array_equal(again.people, analysis.people)
+
+
+def test_a_motion_file_does_not_say_who_else_is_there(animator, inputs, tmp_path):
+    path = tmp_path / "motion.npz"
+    tracks.save_motion(path, motion_of(40, (96, 64), Fraction(25)))
+    analysis, _ = project.load_tracks(animator.analyse({**inputs, "driving": path}, tmp_path / "p"))
+    assert analysis.people is None
 
 
 def test_the_voice_model_that_was_asked_for_makes_the_face(inputs, tmp_path, monkeypatch):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from apvgen.config import DetectorName
 from apvgen.keypoints.detector import Detector, OnProgress
-from apvgen.keypoints.people import PersonTrack
+from apvgen.keypoints.people import Detection, PersonTrack
 from apvgen.keypoints.weights import rtmlib_weights
 
-__all__ = ["Detector", "OnProgress", "PersonTrack", "load_detector", "rtmlib_weights"]
+__all__ = ["Detection", "Detector", "OnProgress", "PersonTrack", "load_detector", "rtmlib_weights"]
 
 
 def load_detector(name: DetectorName = "auto", weights: Path | None = None) -> Detector:

@@ -1,4 +1,4 @@
-"""Detections kept on disk, so that no video is analysed twice."""
+"""What was found in videos, kept on disk, so that no video is analysed twice."""
 
 from __future__ import annotations
 
@@ -7,32 +7,61 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from apvgen.errors import LimitError, MediaError, OutputError
-from apvgen.tracks import load_motion, save_motion
-from apvgen.types import Motion
+from apvgen.keypoints.people import Detection
+from apvgen.tracks import Arrays, load_arrays, motion_file_arrays, motion_of_file, save_arrays
 
 FOLDER_VARIABLE = "APVGEN_CACHE"
 
 _MOST_BYTES = 1 << 30
 """An hour of detections at 25 fps takes about 750 MB."""
 
+_LARGEST_BYTES = 2 << 30
+"""A stored file that unpacks to more is damaged."""
 
-def cached_motion(key: str, compute: Callable[[], Motion]) -> Motion:
-    """The motion stored under `key`, or else computed and stored.
+Value = TypeVar("Value")
 
-    key: everything that the motion depends on, such as the video's content hash, the detector and its version, rate,
-    size and person. A damaged file is computed anew; a folder that cannot be written is done without.
+
+def cached_detection(key: str, compute: Callable[[], Detection]) -> Detection:
+    """The detection stored under `key`, or else computed and stored.
+
+    key: everything that it depends on, such as the video's content hash, the detector and its version, rate, size and
+    person. A damaged file is computed anew; a folder that cannot be written is done without.
+    """
+    return cached(key, compute, _detection_arrays, _detection_from)
+
+
+def _detection_arrays(found: Detection) -> Arrays:
+    return {**motion_file_arrays(found.motion), "people": found.people}
+
+
+def _detection_from(path: Path, arrays: Arrays) -> Detection:
+    return Detection(motion_of_file(path, arrays), arrays["people"])
+
+
+def cached(
+    key: str,
+    compute: Callable[[], Value],
+    to_arrays: Callable[[Value], Arrays],
+    from_arrays: Callable[[Path, Arrays], Value],
+) -> Value:
+    """As `cached_detection`, for anything that arrays can hold.
+
+    from_arrays: raises KeyError or MediaError for arrays that are not what `to_arrays` gave.
     """
     path = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
-    stored = _stored(path)
-    if stored is not None:
+    with suppress(MediaError, LimitError, KeyError):
+        stored = from_arrays(path, load_arrays(path, _LARGEST_BYTES))
+        with suppress(OSError):
+            path.touch()
         return stored
-    motion = compute()
+    value = compute()
     with suppress(OutputError):
-        save_motion(path, motion)
+        save_arrays(path, to_arrays(value))
         _prune(path.parent)
-    return motion
+    return value
 
 
 def cache_folder() -> Path:
@@ -43,16 +72,6 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("apvgen") / "motion"
-
-
-def _stored(path: Path) -> Motion | None:
-    try:
-        motion = load_motion(path)
-    except (MediaError, LimitError):
-        return None
-    with suppress(OSError):
-        path.touch()
-    return motion
 
 
 def _prune(folder: Path) -> None:

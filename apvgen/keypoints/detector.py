@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from apvgen.keypoints.lookout import Lookout, sample_step, sightings_in
-from apvgen.keypoints.people import PersonTrack, Sighting, Survey, choose, track_people
+from apvgen.keypoints.people import Detection, PersonTrack, Sighting, Survey, boxes_of, choose, track_people
 from apvgen.keypoints.quest import Quest, Search
 from apvgen.keypoints.segments import Tick, run_segments, segments
 from apvgen.process import return_freed_memory
@@ -48,6 +48,10 @@ class Detector(Protocol):
 
         Raises NoPersonError when there is no such person.
         """
+        ...
+
+    def detect(self, video: VideoReader, person: int = 0, on_progress: OnProgress | None = None) -> Detection:
+        """As `detect_video`, and with it, at no further cost, who else is in the video."""
         ...
 
     def find_people(self, video: VideoReader, on_progress: OnProgress | None = None) -> tuple[PersonTrack, ...]:
@@ -131,6 +135,9 @@ class TrackingDetector:
         return self._backend.motion([found and found.figure], hw, Fraction(1), ())
 
     def detect_video(self, video: VideoReader, person: int = 0, on_progress: OnProgress | None = None) -> Motion:
+        return self.detect(video, person, on_progress).motion
+
+    def detect(self, video: VideoReader, person: int = 0, on_progress: OnProgress | None = None) -> Detection:
         report = on_progress or _ignore
         with self._one_set_kept():
             parts = self._first_pass(video, True, report)
@@ -138,7 +145,8 @@ class TrackingDetector:
             people = track_people(survey)
             choose(people, person)
             found = self._second_pass(video, parts, Search.of(people, person, survey.cuts), report)
-            return self._backend.motion([one and one.figure for one in found], video.hw, video.fps, survey.cuts)
+            motion = self._backend.motion([one and one.figure for one in found], video.hw, video.fps, survey.cuts)
+            return Detection(motion, boxes_of(people, video.frame_count))
 
     def find_people(self, video: VideoReader, on_progress: OnProgress | None = None) -> tuple[PersonTrack, ...]:
         with self._one_set_kept():

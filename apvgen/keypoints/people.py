@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from apvgen.errors import NoPersonError
-from apvgen.types import HW
+from apvgen.types import HW, Motion
 
 _LEAST_OVERLAP = 0.1
 """IoU of one person's boxes half a second apart is rarely lower, except across a cut."""
@@ -66,6 +66,22 @@ class PersonTrack:
     box: np.ndarray
     area: float
     frames_seen: int
+
+
+class Detection(NamedTuple):
+    """What was found in a video: the motion of one person, and where everybody is.
+
+    people: float32 `[P, T, 4]` left, top, right, bottom in pixels of the motion's picture, the largest person over time
+    first; between sightings interpolated, NaN where absent.
+    """
+
+    motion: Motion
+    people: np.ndarray
+
+
+def boxes_of(people: Sequence[PersonTrack], frames: int) -> np.ndarray:
+    """The boxes of all tracks, float32 `[P, frames, 4]`."""
+    return np.array([track.box for track in people], np.float32).reshape(-1, frames, 4)
 
 
 def look_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
