@@ -109,7 +109,7 @@ def installed() -> dict[str, CheckpointInfo]:
 
 
 def chosen(made: Options, renderer: str, quality: str, *details: float | None) -> RenderOptions:
-    """What the controls say, all but the last. made: the project's options. Raises InputError for what is not offered."""
+    """What the controls say, all but the last, for a project of options `made`. Raises InputError."""
     if renderer == DRAFT:
         return RenderOptions()
     checkpoint = installed().get(renderer)
