@@ -38,6 +38,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Trim:
+    """The part of an input that is used, in seconds from its beginning; stop None is its end."""
+
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.stop is not None and self.stop <= self.start):
+            stop = "the end" if self.stop is None else f"{float(self.stop):g} s"
+            raise ValueError(f"a trim must end after it begins, not run from {float(self.start):g} s to {stop}")
+
+
+@dataclass(frozen=True)
 class AlignOptions:
     """How the voice-driven face is placed on the driving body (METHOD section 2)."""
 
@@ -69,6 +82,8 @@ class Options:
     detector: DetectorName = "auto"
     person: int = 0
     """0 is the largest tracked person of the driving video, 1 the next largest, and so on."""
+    driving_trim: Trim = Trim()
+    voice_trim: Trim = Trim()
     voice_model: VoiceModelName = "builtin"
     """aniportrait needs its weights (`python -m apvgen checkpoints download aniportrait`)."""
     isolate_vocals: bool = False

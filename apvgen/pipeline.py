@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from apvgen import __version__, project, tracks
+from apvgen import __version__, project
 from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
@@ -25,11 +24,12 @@ from apvgen.config import AlignOptions, Options
 from apvgen.errors import InputError, NoPersonError
 from apvgen.fda import Override
 from apvgen.files import complete_or_absent
+from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
-from apvgen.media import VideoReader, check_voice, content_hash, read_audio, read_image, write_video
+from apvgen.media import VideoReader, check_voice, content_hash, read_image, write_video
 from apvgen.project import Project
 from apvgen.retarget import fit_window, head_box, map_motion, person_box
-from apvgen.timeline import frames_for, motion_indices, shown_at
+from apvgen.timeline import frames_for, motion_indices
 from apvgen.types import HW, Affine, Motion, Reference
 
 if TYPE_CHECKING:
@@ -41,12 +41,8 @@ OnProgress = Callable[[str, int, int], None]
 SCRATCH = "render"
 """Folder inside a project for what a renderer keeps between two renders."""
 
-MOTION_SUFFIX = ".npz"
 VOICE_RATE = 16_000
 """Samples a second that the voice models listen to; a result's sound keeps the rate of its source."""
-
-ANALYSIS_SIDE = 1280
-"""Driving frames larger than this are reduced before detection: MediaPipe's networks see at most 256 px anyway."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ class Animator:
         options = self.options
         project.check_roles(inputs)
         project.check_folder(folder)
-        audio = read_audio(Path(inputs["voice"]), options.limits, VOICE_RATE)
+        audio = read_voice(Path(inputs["voice"]), options, VOICE_RATE)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
         reference, window, mesh = self._read_reference(Path(inputs["reference"]))
@@ -146,13 +142,14 @@ class Animator:
                 raise NoPersonError(
                     f"{path.name} holds the motion of one person; person {self.options.person} is none."
                 )
-            return at_fps(tracks.load_motion(path), self.options.fps), None
+            return read_motion(path, self.options), None
         options, detector = self.options, self.detector
-        video = VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE, max_frames=frames)
+        video = open_driving(path, options, frames)
+        span = round(options.driving_trim.start * options.fps), video.frame_count
         key = "-".join(
             map(
                 str,
-                (content_hash(path), detector.name, detector.version, options.fps, video.hw, options.person, frames),
+                (content_hash(path), detector.name, detector.version, options.fps, video.hw, options.person, *span),
             )
         )
         return cached_detection(
@@ -166,15 +163,6 @@ class Animator:
             "detector": f"{detector.name} {detector.version}",
             "voice_model": f"{voice.name} {voice.version}",
         }
-
-
-def at_fps(motion: Motion, fps: Fraction) -> Motion:
-    """Put a motion file on the output's clock, as `media` does with video frames."""
-    if motion.fps == fps:
-        return motion
-    frames = frames_for(len(motion) / motion.fps, fps)
-    shown = motion.take(shown_at(np.arange(len(motion)), 1 / motion.fps, fps, frames))
-    return Motion(*(replace(part, fps=fps) for part in (shown.body, shown.hands, shown.face)))
 
 
 def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> dict[str, float | int | None]:
@@ -262,7 +250,7 @@ def render(
     """
     backbone = backbone or Draft()
     analysis, alignment = project.load_tracks(made)
-    voice = read_audio(made.input_path("voice"), made.settings.options.limits)
+    voice = read_voice(made.input_path("voice"), made.settings.options)
     scratch = made.folder / SCRATCH if reuse else None
     shot = Shot(load_reference(made, analysis), alignment.target, voice, scratch)
     frames = backbone.frames(shot, range(len(shot)), on_progress, on_look)
@@ -275,8 +263,7 @@ def driving_video(made: Project) -> VideoReader | None:
     path = made.input_path("driving")
     if path.suffix == MOTION_SUFFIX:
         return None
-    options = made.settings.options
-    return VideoReader(path, options.fps, options.limits, max_side=ANALYSIS_SIDE)
+    return open_driving(path, made.settings.options)
 
 
 def _write(
@@ -291,7 +278,7 @@ def _write(
     name, on_progress = stage
     started = time.monotonic()
     options = made.settings.options
-    audio = read_audio(made.input_path("voice"), options.limits)
+    audio = read_voice(made.input_path("voice"), options)
     rendering = {"rendering": made_by} if made_by else {}
     settings = {"made_as": name, "seed": options.seed, **rendering, **project.as_json(made.settings)}
     video = write_video(out, _counted(frames, total, name, on_progress), options.fps, audio, settings)

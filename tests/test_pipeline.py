@@ -11,7 +11,7 @@ import pytest
 from tiny_aniportrait import make_tiny_aniportrait
 
 from apvgen import pipeline, project, tracks
-from apvgen.config import AlignOptions, Limits, Options
+from apvgen.config import AlignOptions, Limits, Options, Trim
 from apvgen.errors import Cancelled, InputError, MediaError, NoPersonError
 from apvgen.fda import Override
 from apvgen.keypoints import Detection
@@ -114,6 +114,18 @@ def test_the_voice_sets_the_length_and_the_options_the_clock_and_size(animator, 
 def test_only_as_much_driving_video_is_looked_at_as_the_voice_needs(animator, inputs, tmp_path):
     animator.analyse(inputs, tmp_path / "p")
     assert animator.detector.videos[0].frame_count == 30  # of 50 at 25 fps
+
+
+def test_only_the_trimmed_parts_are_looked_at_and_heard(animator, inputs, tmp_path):
+    trims = {"driving_trim": Trim(Fraction(1, 2), Fraction(1)), "voice_trim": Trim(Fraction(0), Fraction(4, 5))}
+    animator.options = replace(OPTIONS, **trims)
+    made = animator.analyse(inputs, tmp_path / "p")
+    analysis, _ = project.load_tracks(made)
+    assert len(analysis) == 20
+    assert analysis.driving_index.max() == 11  # half a second is 12.5 frames, so 12
+    assert project.load(made.folder).settings.options == animator.options
+    rendered = pipeline.preview(made, tmp_path / "out.mp4")
+    assert VideoReader(rendered.video, None, Limits()).info.duration == Fraction(20, 25)
 
 
 def test_a_longer_voice_plays_the_motion_back_and_forth(animator, inputs, tmp_path):

@@ -17,15 +17,15 @@ def test_the_controls_start_at_the_products_defaults():
 
 
 def test_options_come_back_as_they_were_chosen():
-    looks = ("1024 × 576 px, landscape", "30", "hold", "paper", "voice", 0.0, False)
+    looks = ("1024 × 576 px, landscape", "30", "hold", 0.1, None, 1.0, 2.5, "paper", "voice", 0.0, False)
     values = (*looks, "mediapipe", "aniportrait", True, 1, 7)
     assert settings.restored(settings.chosen(*values)) == values
 
 
 def test_an_impossible_option_is_one_sentence():
     with pytest.raises(InputError, match="person counts from 0"):
-        settings.chosen(*DEFAULTS[:10], -1, 0)
+        settings.chosen(*DEFAULTS[:14], -1, 0)
 
 
 def test_an_emptied_number_is_nought():
-    assert settings.chosen(*DEFAULTS[:10], None, None) == Options()
+    assert settings.chosen(*DEFAULTS[:14], None, None) == Options()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FAILED, STOPPED = 2, 130
 _DEFAULTS = config.Options()
-FIELDS = {"fda": "mode", "size": "hw"}
+FIELDS = {"fda": "mode", "size": "hw", "trim_driving": "driving_trim", "trim_voice": "voice_trim"}
 """Options whose field in `config` has another name."""
 
 
@@ -172,8 +172,9 @@ def _options(base: config.Options, given: dict[str, Any]) -> config.Options:
     file_bytes = chosen.pop("max_mib", base.limits.file_bytes >> 20) << 20
     limits = replace(base.limits, file_bytes=file_bytes, video_seconds=seconds, audio_seconds=seconds)
     chosen = {FIELDS.get(flag, flag): value for flag, value in chosen.items()}
+    trims = {name: config.Trim(*chosen.pop(name)) for name in ("driving_trim", "voice_trim") if name in chosen}
     align = replace(base.align, **{name: chosen.pop(name) for name in vars(base.align) if name in chosen})
-    return replace(base, align=align, limits=limits, **chosen)
+    return replace(base, align=align, limits=limits, **trims, **chosen)
 
 
 def _say(as_json: bool, summary: dict[str, Any], text: str) -> None:

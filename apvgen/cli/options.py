@@ -27,6 +27,19 @@ class _Fps(click.ParamType):
             return self.fail(f"{value!r} is no frame rate; write 25 or 30000/1001.", parameter, context)
 
 
+class _Seconds(click.ParamType):
+    name = "seconds"
+
+    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
+        try:
+            return Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            return self.fail(f"{value!r} is no number of seconds; write 2 or 2.5.", parameter, context)
+
+
+_SPAN = (_Seconds(), _Seconds())
+
+
 class _Size(click.ParamType):
     name = "HxW"
 
@@ -71,6 +84,13 @@ setting_options = stack(
     setting("--size", "768x512", "Height and width of the result, px.", type=_Size()),
     setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
     setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
+    setting(
+        "--trim-driving",
+        "all of it",
+        "Seconds of the driving input to use, from and to.",
+        type=(_Seconds(), _Seconds()),
+    ),
+    setting("--trim-voice", "all of it", "Seconds of the voice to use, from and to.", type=(_Seconds(), _Seconds())),
     setting("--voice-model", _DEFAULTS.voice_model, "Voice to face.", type=_choice(config.VoiceModelName)),
     setting("--isolate-vocals/--no-isolate-vocals", "no", "Take the voice out of music first (Demucs).", type=bool),
     setting("--person", _DEFAULTS.person, "0 is the largest tracked person, 1 the next.", type=int),

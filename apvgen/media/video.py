@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from apvgen.config import Limits
-from apvgen.errors import LimitError, MediaError
+from apvgen.errors import InputError, LimitError, MediaError
 from apvgen.media.display import Display
 from apvgen.media.packets import PacketIndex, read_packets
 from apvgen.media.source import PathLike, demux, open_media, reading, video_stream
@@ -63,6 +63,7 @@ class VideoReader:
     max_side: larger pictures are shrunk to even sides of at most this many pixels; None keeps the size.
     max_frames: the reader ends after this many; None reads to the end.
     threads: for decoding; 0 lets the decoder choose, 1 suits worker processes.
+    first_frame: the reader begins there, on the clock of the result; it counts from 0 all the same.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class VideoReader:
         max_side: int | None = None,
         max_frames: int | None = None,
         threads: int = 0,
+        first_frame: int = 0,
     ) -> None:
         if max_side is not None and max_side < 2:
             raise ValueError(f"max_side must be at least 2 px, not {max_side}")
@@ -81,8 +83,15 @@ class VideoReader:
         self.hw = self._display.hw
         self.fps = self.info.fps if fps is None else Fraction(fps)
         whole = frames_for(self.info.duration, self.fps)
-        self.frame_count = whole if max_frames is None else min(whole, max_frames)
-        self._sources = shown_at(self._index.stamps, self._index.time_base, self.fps, self.frame_count)
+        left = whole - first_frame
+        if left < 1:
+            raise InputError(
+                f"{self.path.name} lasts {float(self.info.duration):.2f} s, so it cannot be used from "
+                f"{float(first_frame / self.fps):.2f} s on; begin earlier."
+            )
+        self.frame_count = left if max_frames is None else min(left, max_frames)
+        shown = shown_at(self._index.stamps, self._index.time_base, self.fps, first_frame + self.frame_count)
+        self._sources = shown[first_frame:]
         self._limits = limits
         self._threads = threads
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from apvgen import tracks
 from apvgen.errors import ApvgenError, InputError
+from apvgen.inputs import MOTION_SUFFIX
 from apvgen.media import VideoReader, check_voice, read_audio, read_image
-from apvgen.pipeline import MOTION_SUFFIX
 from apvgen.pose import draw_pose
 from apvgen.project import ROLES, Project
 from apvgen.studio import markup

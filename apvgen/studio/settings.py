@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import gradio as gr
 
-from apvgen.config import AlignOptions, Options
+from apvgen.config import AlignOptions, Options, Trim
 from apvgen.errors import InputError
 
 SIZES = {
@@ -40,6 +40,10 @@ class Panel:
     size: gr.Dropdown
     fps: gr.Dropdown
     length: gr.Dropdown
+    motion_from: gr.Number
+    motion_to: gr.Number
+    voice_from: gr.Number
+    voice_to: gr.Number
     mode: gr.Dropdown
     rotation: gr.Dropdown
     smoothing: gr.Slider
@@ -62,6 +66,8 @@ def build() -> Panel:
             gr.Dropdown(list(SIZES), value=_name_of(_DEFAULT.hw), label="Size of the result"),
             gr.Dropdown(RATES, value=str(_DEFAULT.fps), label="Frames a second"),
             gr.Dropdown(LENGTHS, value=_DEFAULT.length, label="If the voice is longer, the motion goes on"),
+            *_span("motion"),
+            *_span("voice"),
             gr.Dropdown(MODES, value=_DEFAULT.align.mode, label="Face alignment (FDA)", info=MODE_HELP),
             gr.Dropdown(ROTATIONS, value=_DEFAULT.align.head_rotation, label="Head rotation"),
             gr.Slider(0, 10, _DEFAULT.align.smoothing, step=0.5, label=SMOOTHING, info="0 is the paper.", buttons=[]),
@@ -86,9 +92,35 @@ def build() -> Panel:
         )
 
 
+def _span(what: str) -> tuple[gr.Number, gr.Number]:
+    """From where to where of an input is used."""
+    with gr.Row(elem_classes="span"):
+        return (
+            gr.Number(0, minimum=0, step=0.1, label=f"Use the {what} from, s", min_width=90),
+            gr.Number(None, minimum=0, step=0.1, label="to, s", placeholder="its end", min_width=90),
+        )
+
+
 def chosen(*values: object) -> Options:
     """What the controls say, in their order. Raises InputError for what is out of range."""
-    size, fps, length, mode, rotation, smoothing, fit_body, detector, voice, isolate, person, seed = values
+    (
+        size,
+        fps,
+        length,
+        motion_from,
+        motion_to,
+        voice_from,
+        voice_to,
+        mode,
+        rotation,
+        smoothing,
+        fit_body,
+        detector,
+        voice,
+        isolate,
+        person,
+        seed,
+    ) = values
     try:
         return Options(
             fps=Fraction(fps),
@@ -99,6 +131,8 @@ def chosen(*values: object) -> Options:
             isolate_vocals=bool(isolate),
             person=int(person or 0),
             length=length,
+            driving_trim=_trim(motion_from, motion_to),
+            voice_trim=_trim(voice_from, voice_to),
             align=AlignOptions(mode, rotation, float(smoothing), fit_body=bool(fit_body)),
         )
     except (ValueError, TypeError, KeyError) as error:
@@ -112,6 +146,8 @@ def restored(options: Options) -> tuple:
         _name_of(options.hw) or gr.skip(),
         str(options.fps) if str(options.fps) in RATES else gr.skip(),
         options.length,
+        *_seconds(options.driving_trim),
+        *_seconds(options.voice_trim),
         align.mode,
         align.head_rotation,
         align.smoothing,
@@ -122,6 +158,15 @@ def restored(options: Options) -> tuple:
         options.person,
         options.seed,
     )
+
+
+def _trim(start: float | None, stop: float | None) -> Trim:
+    """Seconds as a person writes them: 0.1 is a tenth, not the nearest number of a computer."""
+    return Trim(Fraction(str(start or 0)), None if stop is None else Fraction(str(stop)))
+
+
+def _seconds(trim: Trim) -> tuple[float, float | None]:
+    return float(trim.start), None if trim.stop is None else float(trim.stop)
 
 
 def untouched() -> tuple:
