@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from apvgen import face68
 from apvgen.canvas import SparseCanvas
 from apvgen.config import FaceStyle
 from apvgen.layouts import (
     BODY18_COLOURS,
     BODY18_LIMBS,
-    FACE68_FROM_MESH,
     FACE_MESH_EDGES,
     HAND21_COLOURS,
     HAND21_LIMBS,
@@ -46,7 +46,6 @@ _LIMBS = np.array(BODY18_LIMBS)
 _BODY_COLOURS = np.array(BODY18_COLOURS)
 _HAND_LIMBS = np.array(HAND21_LIMBS)
 _HAND_COLOURS = np.array(HAND21_COLOURS)
-_FACE68 = np.array(FACE68_FROM_MESH)
 _MESH_EDGES = tuple((colour, np.array(pairs)) for colour, pairs in FACE_MESH_EDGES)
 
 
@@ -69,9 +68,12 @@ class People:
     faces_score: np.ndarray
 
 
-def people_canvas(hw: HW) -> SparseCanvas:
-    """The canvas on which `draw_people` makes a picture of size `hw`; one serves any number of frames."""
-    scale = CANVAS_SIDE / min(hw)
+def people_canvas(hw: HW, side: int = CANVAS_SIDE) -> SparseCanvas:
+    """The canvas on which `draw_people` makes a picture of size `hw`; one serves any number of frames.
+
+    side: of its shorter side, px; lines keep their width on it, so that a smaller canvas gives thicker ones.
+    """
+    scale = side / min(hw)
     return SparseCanvas((int(hw[0] * scale), int(hw[1] * scale)), hw)
 
 
@@ -121,9 +123,11 @@ def draw_pose(motion: Motion, t: int, style: FaceStyle, hw: HW | None = None) ->
     return _draw_frame(motion.take([t]), style, people_canvas(hw or motion.hw))
 
 
-def pose_frames(motion: Motion, style: FaceStyle, hw: HW | None = None) -> Iterator[np.ndarray]:
-    """`draw_pose` of every frame in turn, on one canvas and so about twice as fast."""
-    canvas = people_canvas(hw or motion.hw)
+def pose_frames(
+    motion: Motion, style: FaceStyle, hw: HW | None = None, side: int = CANVAS_SIDE
+) -> Iterator[np.ndarray]:
+    """`draw_pose` of every frame in turn, on one canvas (see `people_canvas`) and so about twice as fast."""
+    canvas = people_canvas(hw or motion.hw, side)
     return (_draw_frame(motion.take([t]), style, canvas) for t in range(len(motion)))
 
 
@@ -152,8 +156,9 @@ def _normalised(xy: np.ndarray, hw: HW) -> np.ndarray:
 
 
 def _dots68(face: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mesh `[468 or more, 2]`, `[468 or more]` -> iBUG-68 `[1, 68, 2]`, `[1, 68]`; a dot needs both of its points."""
-    return face[_FACE68].mean(1)[None], score[_FACE68].min(1)[None]
+    """Mesh `[468 or more, 2]`, `[468 or more]` -> iBUG-68 `[1, 68, 2]`, `[1, 68]`, as a crowd of one."""
+    dots, dots_score = face68.from_mesh(face, score)
+    return dots[None], dots_score[None]
 
 
 def _on_canvas(xy: np.ndarray, score: np.ndarray, canvas: SparseCanvas) -> tuple[np.ndarray, np.ndarray]:
