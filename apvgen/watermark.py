@@ -1,0 +1,39 @@
+"""A visible mark on synthetic video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+
+TEXT = "AI generated"
+_HEIGHT, _MARGIN, _OPACITY = 0.022, 0.02, 0.75
+"""Height of the letters and distance from the corner in shares of the longer side, and how much of the mark shows."""
+
+
+def marked(frames: Iterable[np.ndarray], text: str = TEXT) -> Iterator[np.ndarray]:
+    """The frames, RGB uint8 `[H, W, 3]`, with a text in the lower right corner: white with a dark rim."""
+    mark = None
+    for frame in frames:
+        if mark is None:
+            mark = _mark(frame.shape[:2], text)
+        white, cover = mark
+        yield (frame * (1 - cover) + white * cover).round().astype(np.uint8)
+
+
+def _mark(hw: tuple[int, int], text: str) -> tuple[np.ndarray, np.ndarray]:
+    """(float32 `[H, W, 1]` brightness, `[H, W, 1]` opacity in [0, 1])."""
+    font, side = cv2.FONT_HERSHEY_SIMPLEX, max(hw)
+    scale = cv2.getFontScaleFromHeight(font, max(8, round(_HEIGHT * side)))
+    stroke = max(1, round(2 * scale))
+    (width, _), below = cv2.getTextSize(text, font, scale, stroke)
+    margin = round(_MARGIN * side)
+    corner = (hw[1] - margin - width, hw[0] - margin - below)
+    letters, rim = (
+        cv2.putText(np.zeros(hw, np.uint8), text, corner, font, scale, 255, thickness, cv2.LINE_AA)
+        for thickness in (stroke, 3 * stroke + 2)
+    )
+    brightness = letters.astype(np.float32)
+    opacity = np.maximum(letters, rim).astype(np.float32) / 255 * _OPACITY
+    return brightness[..., None], opacity[..., None]
