@@ -30,10 +30,9 @@ def _mark(hw: tuple[int, int], text: str) -> tuple[np.ndarray, np.ndarray]:
     (width, _), below = cv2.getTextSize(text, font, scale, stroke)
     margin = round(_MARGIN * side)
     corner = (hw[1] - margin - width, hw[0] - margin - below)
-    letters, rim = (
-        cv2.putText(np.zeros(hw, np.uint8), text, corner, font, scale, 255, thickness, cv2.LINE_AA)
-        for thickness in (stroke, 3 * stroke + 2)
-    )
+    letters = cv2.putText(np.zeros(hw, np.uint8), text, corner, font, scale, 255, stroke, cv2.LINE_AA)
+    # OpenCV 5 draws no line of letters thicker than two pixels, so a thick copy cannot be the rim.
+    rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * stroke + 1,) * 2))
     brightness = letters.astype(np.float32)
     opacity = np.maximum(letters, rim).astype(np.float32) / 255 * _OPACITY
     return brightness[..., None], opacity[..., None]
