@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from apvgen import fda, head
 from apvgen.config import AlignOptions
+from apvgen.edits import Edits
+from apvgen.edits.points import correct
 from apvgen.layouts import FACE468
 from apvgen.retarget import fit_body, map_motion
 from apvgen.types import HW, Affine, Motion, Track, VoiceFace
@@ -51,6 +52,7 @@ class Alignment:
 
     voice_face: the talking face with its head rotation, before FDA; in the voice model's own unit.
     fda: per-frame map from `voice_face` to driving-video pixels, smoothed and corrected; NaN where no face is drawn.
+        Rotations and moved points of the face come after it.
     body_fit: the map from driving-video pixels to output pixels.
     target: body, hands and face as drawn, output pixels.
     lip_gap_kept: share of the voice's lip opening that FDA kept.
@@ -62,46 +64,82 @@ class Alignment:
     target: Motion
     lip_gap_kept: float
 
+    @property
+    def edited(self) -> Motion:
+        """`target` in driving-video pixels, the places that edits speak of."""
+        return map_motion(self.target, self.body_fit.inverse(), self.voice_face.hw)
 
-def align(analysis: Analysis, options: AlignOptions, overrides: Sequence[fda.Override], hw: HW) -> Alignment:
-    """Place the talking face on the driving body (FDA), then the whole pose on the reference person.
 
-    Raises NoPersonError when driving and reference body share too few points to be fitted.
+def align(analysis: Analysis, options: AlignOptions, edits: Edits, hw: HW) -> Alignment:
+    """Place the talking face on the driving body (FDA), correct it by hand, then fit the pose to the reference person.
+
+    Raises NoPersonError when driving and reference body share too few points to be fitted, InputError for an edit
+    beyond the clip.
     """
-    driving = analysis.driving
-    vertices = turn_head(analysis.voice, driving.face, options)
+    edits.check_length(len(analysis))
+    driving, wanted = analysis.driving, edits.bridged(len(analysis))
+    vertices = turn_head(analysis.voice, driving.face, options, wanted)
     flat = vertices[..., :2].copy()
     del vertices  # of a long clip, hundreds of megabytes
     fitted = fda.fit(flat, driving.face.xy[:, :468], options.mode)
     upright = fda.fit(flat, driving.face.xy[:, :468], "stable")
-    bridged = bridge(fitted, flat, options)
-    placed = fda.override(fda.smooth_scale(bridged, flat, options.smoothing, options.mode), flat, overrides)
+    bridged = bridge(fitted, flat, options, wanted)
+    placed = fda.override(fda.smooth_scale(bridged, flat, options.smoothing, options.mode), flat, edits.face)
 
     voice_face = _face_track(flat, np.isfinite(flat).all((1, 2)), driving)
-    aligned = _face_track(placed.apply(flat), np.isfinite(placed.a).all(1), driving)
+    # Fitted to what was found: a corrected point then moves alone, and every other frame stays as it was to the byte.
     body_fit = fit_body(driving.body, analysis.reference.body) if options.fit_body else _letterbox(driving.hw, hw)
-    target = map_motion(Motion(driving.body, driving.hands, aligned), body_fit, hw)
+    target = _target(driving, voice_face, placed, edits, body_fit, hw)
     return Alignment(voice_face, placed, body_fit, target, fda.lip_gap_kept(flat, fitted, upright))
 
 
-def turn_head(voice: VoiceFace, driving_face: Track, options: AlignOptions) -> np.ndarray:
-    """The talking meshes `[T, 468, 3]` with the chosen head rotation; NaN in frames whose driving head is unknown."""
+def move_points(analysis: Analysis, before: Alignment, edits: Edits) -> Alignment:
+    """What `align` gives when, since `before`, only `edits.points` have changed: the same bytes in less time.
+
+    Raises InputError for an edit beyond the clip.
+    """
+    edits.check_length(len(analysis))
+    target = _target(analysis.driving, before.voice_face, before.fda, edits, before.body_fit, before.target.hw)
+    return replace(before, target=target)
+
+
+def _target(driving: Motion, voice_face: Track, placed: Affine, edits: Edits, body_fit: Affine, hw: HW) -> Motion:
+    present = np.isfinite(placed.a).all(1)
+    face = _face_track(fda.tilt(placed.apply(voice_face.xy), edits.face), present, driving)
+    corrected = correct(Motion(driving.body, driving.hands, face), edits.points)
+    shown = _without(corrected.face, ~fda.visible(edits.face, len(driving)))
+    return map_motion(replace(corrected, face=shown), body_fit, hw)
+
+
+def _without(track: Track, frames: np.ndarray) -> Track:
+    """The track with nothing in `frames`, bool `[T]`."""
+    if not frames.any():
+        return track
+    gone = frames.reshape(-1, *([1] * (track.score.ndim - 1)))
+    return replace(track, xy=np.where(gone[..., None], np.nan, track.xy), score=np.where(gone, 0, track.score))
+
+
+def turn_head(voice: VoiceFace, driving_face: Track, options: AlignOptions, wanted: np.ndarray) -> np.ndarray:
+    """The talking meshes `[T, 468, 3]` with the chosen head rotation; NaN in frames whose driving head is unknown.
+
+    wanted: bool `[T]`, where gaps are bridged however long they are.
+    """
     if options.head_rotation == "none":
         return voice.vertices
     if options.head_rotation == "voice":
         return head.turn(voice.vertices, voice.rotation)
     rotation = head.driving_rotation(driving_face, voice.vertices.mean(0))
-    return head.turn(voice.vertices, head.nearest_rotation(fda.bridge_gaps(rotation, options.max_gap)))
+    return head.turn(voice.vertices, head.nearest_rotation(fda.bridge_gaps(rotation, options.max_gap, wanted)))
 
 
-def bridge(fitted: Affine, face: np.ndarray, options: AlignOptions) -> Affine:
+def bridge(fitted: Affine, face: np.ndarray, options: AlignOptions, wanted: np.ndarray) -> Affine:
     """Fill short gaps of a per-frame map so that the face's centre, not the map's origin, moves evenly.
 
-    face: `[T, N, 2]`, the landmarks that `fitted` maps.
+    face: `[T, N, 2]`, the landmarks that `fitted` maps. wanted: as for `turn_head`.
     """
     centre = face.mean(1)
-    place = fda.bridge_gaps(fitted.a * centre + fitted.b, options.max_gap)
-    a = fda.bridge_gaps(fitted.a, options.max_gap)
+    place = fda.bridge_gaps(fitted.a * centre + fitted.b, options.max_gap, wanted)
+    a = fda.bridge_gaps(fitted.a, options.max_gap, wanted)
     return Affine(a, place - a * centre)
 
 

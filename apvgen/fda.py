@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from apvgen.config import FdaMode
-from apvgen.types import Affine
+from apvgen.types import NOTHING_UNKNOWN, Affine
 
 MEAN_A = (0.5, 0.35)
 MEAN_B_Y = 0.1
@@ -87,12 +87,16 @@ def _fit_least_squares(face: np.ndarray, target: np.ndarray, uniform: bool) -> t
     return a, target_mean - a * mean
 
 
-def bridge_gaps(values: np.ndarray, max_gap: int) -> np.ndarray:
-    """Interpolate NaN runs of at most `max_gap` frames that lie between two known frames; `[T, ...]` floats."""
+def bridge_gaps(values: np.ndarray, max_gap: int, wanted: np.ndarray | None = None) -> np.ndarray:
+    """Interpolate NaN runs of `[T, ...]` floats that lie between two known frames.
+
+    A run is filled when it has at most `max_gap` frames, or when all of them are `wanted`, bool `[T]`.
+    """
+    wanted = np.zeros(len(values), bool) if wanted is None else wanted
     known = np.flatnonzero(np.isfinite(values.reshape(len(values), -1)).all(1))
     filled = values.copy()
     for before, after in pairwise(known):
-        if 1 < after - before <= max_gap + 1:
+        if after - before > 1 and (after - before <= max_gap + 1 or wanted[before + 1 : after].all()):
             share = (np.arange(before + 1, after) - before) / (after - before)
             share = share.reshape(-1, *([1] * (values.ndim - 1)))
             filled[before + 1 : after] = (1 - share) * values[before] + share * values[after]
@@ -130,15 +134,21 @@ def smooth_scale(fitted: Affine, face: np.ndarray, sigma: float, mode: FdaMode) 
 
 @dataclass(frozen=True)
 class Override:
-    """A person's correction at one key frame, on top of the fitted map.
+    """A person's correction of the drawn face at one key frame, on top of the fitted map.
 
     scale: factors (x, y) about the centre of the face's box.
     offset: shift (x, y) in widths and heights of that box.
+    rotation: degrees in the picture's plane, clockwise, about the centre of the box so scaled and shifted.
+    visible: whether a face is drawn from this frame to the next key frame.
     """
 
     frame: int
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+    visible: bool = True
+
+    __pydantic_config__ = NOTHING_UNKNOWN
 
     def __post_init__(self) -> None:
         if self.frame < 0:
@@ -147,23 +157,65 @@ class Override:
             raise ValueError(f"scale factors must lie between 0.05 and 20, not {self.scale}")
         if not all(abs(shift) <= 20 for shift in self.offset):
             raise ValueError(f"offsets must lie within 20 face sizes, not {self.offset}")
+        if not abs(self.rotation) <= 180:
+            raise ValueError(f"a rotation must lie within 180 degrees, not {self.rotation}")
+
+
+def override_at(keys: Sequence[Override], frame: int) -> Override:
+    """The correction that `keys` make in one frame.
+
+    Scale, offset and rotation are linear between key frames; before the first and after the last they hold that key's
+    value. The face is visible before the first key frame; from then on as the last key at or before the frame says.
+    """
+    scale_x, scale_y, x, y, rotation = _curves(keys, np.array([frame]))[0].tolist()
+    return Override(frame, (scale_x, scale_y), (x, y), rotation, bool(visible(keys, frame + 1)[frame]))
+
+
+def _curves(keys: Sequence[Override], frames: np.ndarray) -> np.ndarray:
+    """Scale, offset and rotation in each of `frames`: float64 `[len(frames), 5]`."""
+    ordered = sorted(keys or (Override(0),), key=lambda key: key.frame)
+    at = [key.frame for key in ordered]
+    values = np.array([[*key.scale, *key.offset, key.rotation] for key in ordered])
+    return np.stack([np.interp(frames, at, column) for column in values.T], -1)
+
+
+def visible(keys: Sequence[Override], frames: int) -> np.ndarray:
+    """bool `[frames]`: whether `keys` let a face be drawn."""
+    shown = np.ones(frames, bool)
+    for key in sorted(keys, key=lambda key: key.frame):
+        shown[key.frame :] = key.visible
+    return shown
 
 
 def override(fitted: Affine, face: np.ndarray, keys: Sequence[Override]) -> Affine:
-    """Apply key-framed corrections to `fitted`, the map of `face` `[T, N, 2]`.
+    """Scale, shift and hide as `keys` say: a correction of `fitted`, the map of `face` `[T, N, 2]`.
 
-    Values are linear between key frames; before the first and after the last they hold that key's value.
+    A hidden face has a NaN map. Rotation is no part of an axis-aligned map: `tilt` adds it.
     """
     if not keys:
         return fitted
-    ordered = sorted(keys, key=lambda key: key.frame)
-    at, frames = [key.frame for key in ordered], np.arange(len(face))
-    curves = np.array([[*key.scale, *key.offset] for key in ordered])
-    values = np.stack([np.interp(frames, at, column) for column in curves.T], -1)
+    values = _curves(keys, np.arange(len(face)))
     placed = fitted.apply(face)
     low, high = placed.min(1), placed.max(1)
-    scale, offset = values[:, :2], values[:, 2:]
-    return fitted.then(Affine(scale, (low + high) / 2 * (1 - scale) + offset * (high - low)))
+    scale, offset = values[:, :2], values[:, 2:4]
+    corrected = fitted.then(Affine(scale, (low + high) / 2 * (1 - scale) + offset * (high - low)))
+    hidden = ~visible(keys, len(face))[:, None]
+    return Affine(np.where(hidden, np.nan, corrected.a), np.where(hidden, np.nan, corrected.b))
+
+
+def tilt(face: np.ndarray, keys: Sequence[Override]) -> np.ndarray:
+    """Rotate a placed face `[T, N, 2]` as `keys` say, about the centre of its box; frames without rotation as given."""
+    degrees = _curves(keys, np.arange(len(face)))[:, 4]
+    turned = np.flatnonzero(degrees)
+    if not len(turned):
+        return face
+    upright, angle = face[turned].astype(float), np.radians(degrees[turned])
+    cos, sin = np.cos(angle), np.sin(angle)
+    centre = (upright.min(1, keepdims=True) + upright.max(1, keepdims=True)) / 2
+    matrix = np.stack([cos, -sin, sin, cos], -1).reshape(-1, 2, 2)
+    tilted = face.copy()
+    tilted[turned] = np.einsum("tij,tnj->tni", matrix, upright - centre) + centre
+    return tilted
 
 
 def lip_gap(face: np.ndarray) -> np.ndarray:

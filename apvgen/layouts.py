@@ -13,6 +13,9 @@ BODY18_LIMBS = (
 )  # fmt: skip
 """OpenPose-18: nose, neck, right shoulder/elbow/wrist, left arm, right hip/knee/ankle, left leg, eyes, ears (r, l)."""
 
+BODY18_MIRRORED = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
+"""For each joint the same one of the other side."""
+
 HAND21_LIMBS = tuple((0 if k % 4 == 0 else k + finger * 4, k + 1 + finger * 4) for finger in range(5) for k in range(4))
 """Wrist, then four joints for each finger from the thumb."""
 

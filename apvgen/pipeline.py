@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +21,8 @@ from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
 from apvgen.config import AlignOptions, Options
-from apvgen.errors import InputError, NoPersonError
-from apvgen.fda import Override
+from apvgen.edits import Edits
+from apvgen.errors import NoPersonError
 from apvgen.files import complete_or_absent
 from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
@@ -118,7 +118,7 @@ class Animator:
         as_it_is = np.array_equal(index, np.arange(len(driving)))
         shown = driving if as_it_is else driving.take(index)
         analysis = Analysis(shown, index, reference, window, voice, None if people is None else people[:, index])
-        alignment = align(analysis, options.align, (), options.hw)
+        alignment = align(analysis, options.align, Edits(), options.hw)
         made = project.create(folder, inputs, options)
         project.save_tracks(made, analysis, alignment)
         return made.with_settings(made_with=self._made_with(), report=summarise(analysis, alignment, len(driving)))
@@ -184,20 +184,24 @@ def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> d
     }
 
 
-def realign(made: Project, options: AlignOptions, overrides: Sequence[Override]) -> Project:
-    """Apply other alignment options or overrides to an analysed project; nothing is detected again.
+def realign(made: Project, options: AlignOptions, edits: Edits) -> Project:
+    """Apply other alignment options or edits to an analysed project; nothing is detected again.
 
-    Raises InputError for an override beyond the clip, ProjectError for a project that is not analysed.
+    Raises InputError for an edit beyond the clip, ProjectError for a project that is not analysed.
     """
-    analysis, _ = project.load_tracks(made)
-    beyond = [key.frame for key in overrides if key.frame >= len(analysis)]
-    if beyond:
-        raise InputError(f"Frame {beyond[0]} cannot be overridden: the clip has frames 0 to {len(analysis) - 1}.")
-    alignment = align(analysis, options, overrides, analysis.reference.hw)
-    project.save_tracks(made, analysis, alignment)
+    with project.locked(made.folder):
+        analysis, _ = project.load_tracks(made)
+        alignment = align(analysis, options, edits, analysis.reference.hw)
+        changed = replace(made.settings.options, align=options)
+        return store(made, analysis, alignment, options=changed, edits=edits)
+
+
+def store(made: Project, analysis: Analysis, alignment: Alignment, **changes: object) -> Project:
+    """Write changed settings and the alignment that follows from them. Raises OutputError."""
     report = summarise(analysis, alignment, int(made.settings.report["motion_frames"]))
-    changed = replace(made.settings.options, align=options)
-    return made.with_settings(options=changed, overrides=tuple(overrides), report=report)
+    changed = made.with_settings(report=report, **changes)
+    project.save_tracks(changed, analysis, alignment)
+    return changed
 
 
 def load_reference(made: Project, analysis: Analysis) -> Reference:

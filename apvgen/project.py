@@ -1,8 +1,9 @@
 """The project folder: everything needed to draw the same pose frames again, byte for byte.
 
-    project.json     settings, schema version, inputs by hash, overrides, versions, report
+    project.json     settings, schema version, inputs by hash, a person's edits, versions, report
     tracks.npz       what was detected and what is drawn (below)
     inputs/          copies of the three input files, named by role and hash
+    history/         earlier edits, for undo (`history.py`)
 
 `tracks.npz`, float32 unless noted, T output frames, pixels throughout:
 
@@ -20,33 +21,42 @@
     lip_gap_kept float64
     people [P, T, 4]             boxes of everybody in the driving video, driving pixels; absent where not known
 
-`project.json` has `schema`; a folder of a newer schema is refused, and every write replaces a file whole.
+    made_by, text                hash of the alignment options and edits behind what is drawn
+
+`project.json` has `schema`; a folder of a newer schema is refused, and every write replaces a file whole. It is written
+first: should `tracks.npz` not follow, its `made_by` tells so, and what is drawn is computed anew when it is loaded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from apvgen import tracks
-from apvgen.align import Alignment, Analysis
+from apvgen.align import Alignment, Analysis, align
 from apvgen.config import Options
-from apvgen.errors import ApvgenError, InputError, ProjectError
-from apvgen.fda import Override
+from apvgen.edits import Edits
+from apvgen.errors import ApvgenError, InputError, OutputError, ProjectError
 from apvgen.files import complete_or_absent
 from apvgen.layouts import FACE468
 from apvgen.media import content_hash
 from apvgen.types import Affine, VoiceFace
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had `overrides`, the key frames of the face, in place of `edits`."""
 ROLES = ("reference", "driving", "voice")
+HISTORY = "history"
 TRACKS_LIMIT_BYTES = 8 * 1024**3
+LOCK_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Settings:
 
     inputs: dict[str, InputFile]
     options: Options
-    overrides: tuple[Override, ...] = ()
+    edits: Edits = field(default_factory=Edits)
     made_with: dict[str, str] = field(default_factory=dict)
     report: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     schema: int = SCHEMA
@@ -101,6 +111,7 @@ def create(folder: Path, inputs: Mapping[str, Path], options: Options) -> Projec
     copies = {role: _copy_input(folder, role, Path(inputs[role])) for role in ROLES}
     settings = Settings(copies, options)
     (folder / "tracks.npz").unlink(missing_ok=True)
+    shutil.rmtree(folder / HISTORY, ignore_errors=True)
     _write_settings(folder, settings)
     return Project(folder, settings)
 
@@ -137,6 +148,27 @@ def _copy_input(folder: Path, role: str, source: Path) -> InputFile:
     return InputFile(str(target.relative_to(folder)), source.name, digest)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes and threads from changing the project meanwhile.
+
+    Raises ProjectError when one of them does not finish, OutputError when the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        lock = FileLock(folder / ".lock")
+        lock.acquire(LOCK_SECONDS)
+    except Timeout as error:
+        raise ProjectError(f"{folder} is being changed elsewhere; try again when that has ended.") from error
+    except OSError as error:
+        raise OutputError(f"Cannot change {folder}: {error.strerror or error}; make the folder writable.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _write_settings(folder: Path, settings: Settings) -> None:
     with complete_or_absent(folder / "project.json") as temporary:
         temporary.write_text(json.dumps(as_json(settings), indent=2) + "\n", "utf-8")
@@ -147,6 +179,7 @@ def as_json(settings: Settings) -> dict[str, object]:
     return _adapter().dump_python(settings, mode="json")
 
 
+@cache
 def _adapter():  # pydantic is imported only where a project is read or written
     from pydantic import TypeAdapter
 
@@ -166,11 +199,18 @@ def load(folder: Path) -> Project:
     if not isinstance(schema, int) or schema > SCHEMA:
         raise ProjectError(f"{file} has schema {schema}, this version reads up to {SCHEMA}; update apvgen.")
     try:
-        settings = _adapter().validate_python(stored)
+        settings = _adapter().validate_python(_of_this_schema(stored))
     except ValueError as error:
         raise ProjectError(f"{file} is damaged: {_first_line(error)}; restore it or analyse again.") from error
     _refuse_outside_paths(folder, settings)
     return Project(folder, settings)
+
+
+def _of_this_schema(stored: dict[str, object]) -> dict[str, object]:
+    if stored["schema"] == SCHEMA:
+        return stored
+    kept = {name: value for name, value in stored.items() if name != "overrides"}
+    return {**kept, "edits": {"face": stored.get("overrides", ())}, "schema": SCHEMA}
 
 
 def _first_line(error: ValueError) -> str:
@@ -185,7 +225,10 @@ def _refuse_outside_paths(folder: Path, settings: Settings) -> None:
 
 
 def save_tracks(project: Project, analysis: Analysis, alignment: Alignment) -> None:
-    """Write `tracks.npz`. Raises OutputError."""
+    """Write `tracks.npz`. Raises OutputError.
+
+    alignment: made with the options and edits of the project's settings.
+    """
     motion, voice = analysis.driving, analysis.voice
     arrays = {
         **tracks.motion_arrays("driving", motion),
@@ -205,6 +248,7 @@ def save_tracks(project: Project, analysis: Analysis, alignment: Alignment) -> N
         **tracks.track_arrays("body", alignment.target.body),
         **tracks.track_arrays("hands", alignment.target.hands),
         **tracks.track_arrays("face", alignment.target.face),
+        "made_by": np.array(_drawing_hash(project.settings)),
     }
     if analysis.people is not None:
         arrays["people"] = analysis.people
@@ -212,17 +256,28 @@ def save_tracks(project: Project, analysis: Analysis, alignment: Alignment) -> N
 
 
 def load_tracks(project: Project) -> tuple[Analysis, Alignment]:
-    """Read `tracks.npz`. Raises ProjectError when it is absent or damaged."""
+    """Read `tracks.npz`; what is drawn always follows from the project's settings. Raises ProjectError when it is
+    absent or damaged."""
     path = project.folder / "tracks.npz"
     if not path.exists():
         raise ProjectError(f"{project.folder} has not been analysed yet; analyse it first.")
+    settings = project.settings
     try:
         arrays = tracks.load_arrays(path, TRACKS_LIMIT_BYTES)
         fps = Fraction(*(int(part) for part in arrays["fps"]))
         analysis = _analysis_from(arrays, fps)
+        if str(arrays.get("made_by", "")) not in ("", _drawing_hash(settings)):
+            return analysis, align(analysis, settings.options.align, settings.edits, analysis.reference.hw)
         return analysis, _alignment_from(arrays, analysis, fps)
     except (KeyError, ValueError, ZeroDivisionError, ApvgenError) as error:
         raise ProjectError(f"{path} is damaged ({error}); analyse again.") from error
+
+
+def _drawing_hash(settings: Settings) -> str:
+    """Of everything in the settings that decides, with the analysis, what is drawn."""
+    stored = as_json(replace(settings, inputs={}, report={}, made_with={}))
+    decisive = json.dumps([stored["options"]["align"], stored["edits"]], sort_keys=True)
+    return hashlib.sha256(decisive.encode()).hexdigest()
 
 
 def _analysis_from(arrays: tracks.Arrays, fps: Fraction) -> Analysis:

@@ -24,6 +24,10 @@ FRAMES_AT_ONCE = 512
 """Frames of a long track that are computed on together, so that temporary arrays stay small."""
 
 
+NOTHING_UNKNOWN = {"extra": "forbid"}
+"""`__pydantic_config__` of types that people write as JSON: a misspelt field is refused, not ignored."""
+
+
 def _check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     fits = array.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=True)

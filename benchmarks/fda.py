@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from apvgen import pipeline, project
-from apvgen.config import AlignOptions, Options
+from apvgen.config import AlignOptions, FdaMode, Options
+from apvgen.edits import Edits
 from benchmarks._inputs import MEDIA, real_media
 
 DRIVERS = {"dance": "driving/dance_576x1024_29fps.mp4", "talking": "talking/speech_pair_30fps.mp4"}
@@ -28,7 +30,10 @@ def run() -> dict[str, object]:
 
 def _kept(animator: pipeline.Animator, inputs: dict[str, Path], folder: Path) -> dict[str, float]:
     made = animator.analyse(inputs, folder)
-    return {
-        mode: round(pipeline.realign(made, replace(AlignOptions(), mode=mode), ()).settings.report["lip_gap_kept"], 3)
-        for mode in ("paper", "stable", "head_pose")
-    } | {"share_with_face": project.load(folder).settings.report["share_with_face"]}
+    kept = {mode: _lip_gap_kept(made, mode) for mode in get_args(FdaMode)}
+    return kept | {"share_with_face": project.load(folder).settings.report["share_with_face"]}
+
+
+def _lip_gap_kept(made: project.Project, mode: FdaMode) -> float:
+    realigned = pipeline.realign(made, replace(AlignOptions(), mode=mode), Edits())
+    return round(realigned.settings.report["lip_gap_kept"], 3)

@@ -16,6 +16,7 @@ from apvgen import project
 from apvgen.align import Analysis, align
 from apvgen.config import Options
 from apvgen.draft import DraftRenderer
+from apvgen.edits import Edits
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.process import wait_calmly
@@ -168,5 +169,5 @@ def small_project(tmp_path, analysis) -> project.Project:
     soundfile.write(inputs["voice"], 0.3 * np.sin(np.arange(7680) / 20), 16000)
     options = Options(hw=SMALL_HW)
     made = project.create(tmp_path / "project", inputs, options)
-    project.save_tracks(made, analysis, align(analysis, options.align, (), SMALL_HW))
+    project.save_tracks(made, analysis, align(analysis, options.align, Edits(), SMALL_HW))
     return made

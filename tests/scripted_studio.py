@@ -7,6 +7,7 @@ from pathlib import Path
 from apvgen import project
 from apvgen.align import align
 from apvgen.config import Options
+from apvgen.edits import Edits
 from apvgen.studio import settings, strip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,7 @@ class ScriptedAnalyser:
             self.at_work.set()
             self.go_on.wait(10)
         made = project.create(folder, files, self.options)
-        aligned = align(self.analysis, self.options.align, (), self.options.hw)
+        aligned = align(self.analysis, self.options.align, Edits(), self.options.hw)
         project.save_tracks(made, self.analysis, aligned)
         return made.with_settings(report=REPORT, made_with={"detector": "scripted 1", "voice_model": "scripted 1"})
 

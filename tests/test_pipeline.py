@@ -12,6 +12,7 @@ from tiny_aniportrait import make_tiny_aniportrait
 
 from apvgen import pipeline, project, tracks
 from apvgen.config import AlignOptions, Limits, Options, Trim
+from apvgen.edits import Edits
 from apvgen.errors import Cancelled, InputError, MediaError, NoPersonError
 from apvgen.fda import Override
 from apvgen.keypoints import Detection
@@ -196,11 +197,11 @@ def test_the_same_inputs_give_the_same_project_and_pose_frames(animator, inputs,
 def test_realigning_changes_the_drawn_face_and_is_remembered(animator, inputs, tmp_path):
     made = animator.analyse(inputs, tmp_path / "p")
     before = project.load_tracks(made)[1]
-    pipeline.realign(made, AlignOptions(mode="paper", smoothing=0), [Override(0, offset=(0.5, 0.0))])
+    pipeline.realign(made, AlignOptions(mode="paper", smoothing=0), Edits((Override(0, offset=(0.5, 0.0)),)))
     again = project.load(made.folder)
     after = project.load_tracks(again)[1]
     assert again.settings.options.align.mode == "paper"
-    assert again.settings.overrides == (Override(0, offset=(0.5, 0.0)),)
+    assert again.settings.edits == Edits((Override(0, offset=(0.5, 0.0)),))
     assert np.nanmean(after.target.face.xy[..., 0] - before.target.face.xy[..., 0]) > 1
     np.testing.assert_array_equal(after.target.body.xy, before.target.body.xy)
 
@@ -208,8 +209,8 @@ def test_realigning_changes_the_drawn_face_and_is_remembered(animator, inputs, t
 def test_an_override_beyond_the_clip_is_refused(animator, inputs, tmp_path):
     made = animator.analyse(inputs, tmp_path / "p")
     with pytest.raises(InputError, match="frames 0 to 29"):
-        pipeline.realign(made, AlignOptions(), [Override(30)])
-    assert project.load(made.folder).settings.overrides == ()
+        pipeline.realign(made, AlignOptions(), Edits((Override(30),)))
+    assert project.load(made.folder).settings.edits == Edits()
 
 
 def test_a_motion_file_has_no_second_person(animator, inputs, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from apvgen import project
 from apvgen.align import align
 from apvgen.config import AlignOptions, Options
+from apvgen.edits import Edits
 from apvgen.errors import InputError, ProjectError
 from apvgen.fda import Override
 
@@ -23,7 +24,7 @@ def inputs(tmp_path):
 def test_settings_survive_the_disk(tmp_path, inputs):
     options = Options(fps=Fraction(30000, 1001), hw=(1024, 576), seed=9, align=AlignOptions(mode="paper", smoothing=0))
     made = project.create(tmp_path / "p", inputs, options)
-    made = made.with_settings(overrides=(Override(3, scale=(1.5, 1.0)),), report={"frames": 12})
+    made = made.with_settings(edits=Edits((Override(3, scale=(1.5, 1.0)),)), report={"frames": 12})
     assert project.load(tmp_path / "p") == made
     assert made.input_path("voice").read_bytes() == b"voice"
     assert made.settings.inputs["voice"].name == "My voice.BIN"
@@ -32,7 +33,7 @@ def test_settings_survive_the_disk(tmp_path, inputs):
 
 def test_tracks_survive_the_disk_and_drive_another_project(tmp_path, inputs, analysis):
     made = project.create(tmp_path / "p", inputs, Options())
-    alignment = align(analysis, AlignOptions(), [], (768, 512))
+    alignment = align(analysis, AlignOptions(), Edits(), (768, 512))
     project.save_tracks(made, analysis, alignment)
     assert made.analysed
     loaded, aligned = project.load_tracks(made)
@@ -41,7 +42,7 @@ def test_tracks_survive_the_disk_and_drive_another_project(tmp_path, inputs, ana
     np.testing.assert_array_equal(aligned.target.face.xy, alignment.target.face.xy)
     np.testing.assert_array_equal(aligned.target.body.score, alignment.target.body.score)
     assert aligned.lip_gap_kept == alignment.lip_gap_kept
-    again = align(loaded, AlignOptions(), [], (768, 512))
+    again = align(loaded, AlignOptions(), Edits(), (768, 512))
     np.testing.assert_array_equal(again.target.face.xy, alignment.target.face.xy)
     motion = project.tracks.load_motion(made.folder / "tracks.npz")
     np.testing.assert_array_equal(motion.face.xy, analysis.driving.face.xy)
@@ -49,7 +50,7 @@ def test_tracks_survive_the_disk_and_drive_another_project(tmp_path, inputs, ana
 
 def test_the_documented_arrays_are_there(tmp_path, inputs, analysis):
     made = project.create(tmp_path / "p", inputs, Options())
-    project.save_tracks(made, analysis, align(analysis, AlignOptions(), [], (768, 512)))
+    project.save_tracks(made, analysis, align(analysis, AlignOptions(), Edits(), (768, 512)))
     t = len(analysis)
     with np.load(made.folder / "tracks.npz") as arrays:
         shapes = {name: arrays[name].shape for name in arrays}
@@ -69,7 +70,7 @@ def test_the_documented_arrays_are_there(tmp_path, inputs, analysis):
 
 def test_creating_again_drops_an_analysis_of_other_inputs(tmp_path, inputs, analysis):
     made = project.create(tmp_path / "p", inputs, Options())
-    project.save_tracks(made, analysis, align(analysis, AlignOptions(), [], (768, 512)))
+    project.save_tracks(made, analysis, align(analysis, AlignOptions(), Edits(), (768, 512)))
     assert not project.create(tmp_path / "p", inputs, Options(seed=1)).analysed
 
 
@@ -94,7 +95,7 @@ def test_missing_inputs_are_named(tmp_path, inputs):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda stored: stored.update(schema=99), "schema 99, this version reads up to 1"),
+        (lambda stored: stored.update(schema=99), "schema 99, this version reads up to 2"),
         (lambda stored: stored["options"].update(fps="0"), "options"),
         (lambda stored: stored["inputs"]["voice"].update(file="../../etc/passwd"), "outside the project folder"),
         (lambda stored: stored.pop("inputs"), "inputs"),

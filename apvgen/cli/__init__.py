@@ -18,7 +18,7 @@ from apvgen.process import wait_calmly
 
 if TYPE_CHECKING:
     from apvgen.doctor import Check
-    from apvgen.fda import Override
+    from apvgen.edits import Edits
     from apvgen.pipeline import OnProgress, Rendered
     from apvgen.project import Project
 
@@ -140,29 +140,44 @@ def _verdict(check: Check) -> str:
 
 def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Project:
     from apvgen import pipeline, project
-    from apvgen.fda import Override
+    from apvgen.edits import Edits
 
     inputs = {role: given.pop(role) for role in project.ROLES}
     stored = None if any(inputs.values()) else project.load(folder)
+    edits = _edits(given, stored.settings.edits if stored else Edits())
     try:
-        overrides = tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in given.pop("overrides"))
         options = _options(stored.settings.options if stored else _DEFAULTS, given)
     except ValueError as error:
         raise InputError(f"An option is out of range: {error}.") from error
     if stored:
-        return _align_again(stored, options, overrides)
+        return _align_again(stored, options, edits)
     made = pipeline.Animator(options).analyse(inputs, folder, on_progress)
-    return pipeline.realign(made, options.align, overrides) if overrides else made
+    return made if edits == Edits() else pipeline.realign(made, options.align, edits)
 
 
-def _align_again(stored: Project, options: config.Options, overrides: tuple[Override, ...]) -> Project:
+def _edits(given: dict[str, Any], before: Edits) -> Edits:
+    """Take what concerns edits out of `given`; raises InputError, one sentence, for what is out of range."""
+    from apvgen.edits import Override
+    from apvgen.edits.stored import read_edits
+
+    file, overrides = given.pop("edits"), given.pop("overrides")
+    edits = read_edits(file) if file else before
+    if not overrides:
+        return edits
+    try:
+        return replace(edits, face=tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in overrides))
+    except ValueError as error:
+        raise InputError(f"An option is out of range: {error}.") from error
+
+
+def _align_again(stored: Project, options: config.Options, edits: Edits) -> Project:
     from apvgen import pipeline
 
     before = stored.settings.options
     changed = [name for name, value in vars(options).items() if value != getattr(before, name) and name != "align"]
     if changed:
         raise InputError(f"A change of {', '.join(changed)} needs a new analysis; give the three inputs again.")
-    return pipeline.realign(stored, options.align, overrides or stored.settings.overrides)
+    return pipeline.realign(stored, options.align, edits)
 
 
 def _options(base: config.Options, given: dict[str, Any]) -> config.Options:

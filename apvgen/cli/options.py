@@ -111,12 +111,17 @@ align_options = stack(
     setting("--smoothing", _DEFAULTS.align.smoothing, "Of the face's size, frames; 0 is the paper.", type=float),
     setting("--fit-body/--no-fit-body", "fit-body", "Fit to the person's proportions.", type=bool),
     click.option(
+        "--edits",
+        type=click.Path(path_type=Path),
+        help="Corrections to use: what `edits --json` prints, or any project.json. A project's own are replaced.",
+    ),
+    click.option(
         "--override",
         "overrides",
         type=(int, float, float, float, float),
         multiple=True,
         metavar="FRAME SX SY DX DY",
-        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable; a project's own are replaced.",
+        help="Key frame: scale and shift (in face sizes) of the drawn face. Repeatable; replaces all key frames.",
     ),
 )
 
