@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,8 @@ class Board:
             job = self._jobs.pop(name, None)
             if job is None or job.ended:
                 job = Job()
-                job._future = self._pool.submit(job._run, work)
+                # The request that started it is what a lent GPU is charged to.
+                job._future = self._pool.submit(copy_context().run, job._run, work)
             self._jobs[name] = job
             self._forget()
             return job
