@@ -34,6 +34,12 @@ STABLE_LANDMARKS = (
 )
 """Face mesh indices that neither jaw nor lips move (METHOD section 2)."""
 
+NOSE_LANDMARKS = (5, 4, 75, 97, 2, 326, 305)
+"""Ridge and base of the nose: they join where a face has not all of the above, as one of 68 points has no forehead."""
+
+_LEAST_LANDMARKS = 8
+"""Fewer known landmarks are no face to fit to."""
+
 UPPER_INNER_LIP, LOWER_INNER_LIP = 13, 14
 
 
@@ -54,15 +60,35 @@ def sample(
 def fit(face: np.ndarray, target: np.ndarray, mode: FdaMode) -> Affine:
     """The per-frame map from `face` onto `target`, both `[T, N, 2]` pixels of the same landmarks (N >= 468).
 
-    Frames in which either face has a NaN, or a box without width or height, get a NaN map.
+    Landmarks that `target` lacks throughout are left out on both sides. Frames in which either face has another NaN, or
+    a box without width or height, get a NaN map.
     """
     if mode == "paper":
-        a, b = _fit_boxes(face, target)
+        usual = usual_landmarks(target)
+        chosen = slice(None) if usual.all() or usual.sum() < _LEAST_LANDMARKS else usual
+        a, b = _fit_boxes(face[:, chosen], target[:, chosen])
     else:
-        chosen = list(STABLE_LANDMARKS)
+        chosen = stable_landmarks(target)
         a, b = _fit_least_squares(face[:, chosen], target[:, chosen], uniform=mode == "head_pose")
     unusable = ~(np.isfinite(a) & np.isfinite(b) & (a > 0)).all(-1)
     return Affine(np.where(unusable[:, None], np.nan, a), np.where(unusable[:, None], np.nan, b))
+
+
+def usual_landmarks(face: np.ndarray) -> np.ndarray:
+    """bool `[N]`: landmarks of `[T, N, 2]` that are known in at least half of the frames in which any is."""
+    known = np.isfinite(face).all(-1)
+    return known.any(0) & (2 * known.sum(0) >= known.any(1).sum())
+
+
+def stable_landmarks(face: np.ndarray) -> list[int]:
+    """The landmarks to compare a face `[T, N >= 468, 2]` by: `STABLE_LANDMARKS`, or where it usually lacks some of
+    them, those that it has and the nose.
+    """
+    usual = usual_landmarks(face)
+    chosen = [k for k in STABLE_LANDMARKS if usual[k]]
+    if len(chosen) < len(STABLE_LANDMARKS):
+        chosen += [k for k in NOSE_LANDMARKS if usual[k]]
+    return chosen if len(chosen) >= _LEAST_LANDMARKS else list(STABLE_LANDMARKS)
 
 
 def _fit_boxes(face: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

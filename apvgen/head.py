@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvgen.fda import STABLE_LANDMARKS
+from apvgen.fda import stable_landmarks
 from apvgen.types import FRAMES_AT_ONCE, Track
 
 
@@ -19,14 +19,35 @@ def rotation_between(neutral: np.ndarray, posed: np.ndarray) -> np.ndarray:
     return nearest_rotation(np.einsum("tni,nj->tij", target, source))
 
 
-def driving_rotation(face: Track, neutral: np.ndarray) -> np.ndarray:
-    """Head rotation of a detected face track with depth, relative to `neutral` `[>= 468, 3]`; float64 `[T, 3, 3]`.
+def rotation_in_picture(neutral: np.ndarray, flat: np.ndarray) -> np.ndarray:
+    """As `rotation_between` for a face without depth, `flat` `[T, N, 2]`: the rotation under which `neutral` looks most
+    like it from afar (scaled orthographic projection).
 
-    Jaw and lips are left out, so that a talking driver does not nod the result.
+    The linear map from `neutral` to the picture by least squares, then the two orthonormal rows nearest to it.
     """
-    chosen = list(STABLE_LANDMARKS)
-    posed = np.concatenate([face.xy[:, chosen], face.depth[:, chosen, None]], -1).astype(float)
-    return rotation_between(neutral[chosen].astype(float), posed)
+    source = neutral - neutral.mean(0)
+    target = flat - flat.mean(1, keepdims=True)
+    maps = np.einsum("tni,nj->tij", target, np.linalg.pinv(source).T)
+    rotation = np.full((len(flat), 3, 3), np.nan)
+    known = np.isfinite(maps).all((1, 2))
+    u, _, vt = np.linalg.svd(maps[known], full_matrices=False)
+    rows = u @ vt
+    rotation[known] = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], 1)
+    return rotation
+
+
+def driving_rotation(face: Track, neutral: np.ndarray) -> np.ndarray:
+    """Head rotation of a detected face track, relative to `neutral` `[>= 468, 3]`; float64 `[T, 3, 3]`.
+
+    Jaw and lips are left out, so that a talking driver does not nod the result. Without depth, as in a face of 68
+    points, it is estimated from the picture, in which a driver of another build appears to look up or down by some
+    degrees.
+    """
+    chosen = stable_landmarks(face.xy[:, :468])
+    flat, front = face.xy[:, chosen].astype(float), neutral[chosen].astype(float)
+    if face.depth is None:
+        return rotation_in_picture(front, flat)
+    return rotation_between(front, np.concatenate([flat, face.depth[:, chosen, None]], -1))
 
 
 def nearest_rotation(matrices: np.ndarray) -> np.ndarray:

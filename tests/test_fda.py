@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from apvgen import fda
+from apvgen import face68, fda
 from apvgen.fda import Override
 from apvgen.types import Affine
 
@@ -79,6 +79,35 @@ def test_missing_and_flat_faces_have_no_map(face):
         fitted = fda.fit(face, target, mode)
         assert np.isnan(fitted.a[[2, 4]]).all()
         assert np.isfinite(fitted.a[[0, 1, 3, 5]]).all()
+
+
+@pytest.mark.parametrize("mode", ["paper", "stable", "head_pose"])
+def test_a_face_of_68_points_is_fitted_by_what_both_faces_have(mesh, mode):
+    voice = np.repeat(mesh[None], 4, 0)
+    voice[2:, fda.LOWER_INNER_LIP, 1] += 5
+    sparse, _ = face68.to_mesh(*face68.from_mesh(mesh[None] * 0.5 + (12, -30), np.ones((1, 468))))
+    target = np.repeat(sparse[:, :468], 4, 0)
+    target[1] = np.nan
+    fitted = fda.fit(voice, target, mode)
+    assert np.isnan(fitted.a[1]).all()
+    # Some of the 72 points are placed between those of the 68.
+    placed = fitted.apply(voice)[[0, 2, 3]][:, list(fda.STABLE_LANDMARKS)]
+    expected = (mesh * 0.5 + (12, -30))[list(fda.STABLE_LANDMARKS)]
+    assert np.abs(placed - expected).max() < 0.02 * np.ptp(expected[:, 1]) + 0.2
+
+
+def test_a_face_whose_forehead_is_always_off_the_picture_is_still_fitted(face):
+    target = moved(face, (0.4, 0.6), (12, -30))
+    target[:, [10, 338, 297, 109]] = np.nan
+    fitted = fda.fit(face, target, "stable")
+    np.testing.assert_allclose(fitted.a, np.tile((0.4, 0.6), (8, 1)), rtol=1e-9)
+
+
+def test_a_few_points_are_no_face(face):
+    target = np.full_like(face, np.nan)
+    target[:, [33, 133, 362, 263]] = face[:, [33, 133, 362, 263]]
+    for mode in ("paper", "stable"):
+        assert np.isnan(fda.fit(face, target, mode).a).all()
 
 
 def test_only_short_inner_gaps_are_bridged():
