@@ -5,10 +5,8 @@ Everything that takes long reports to `on_progress(stage, done, total)`, which m
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,36 +21,25 @@ from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
 from apvgen.config import AlignOptions, Options
 from apvgen.edits import Edits
 from apvgen.errors import NoPersonError
-from apvgen.files import complete_or_absent
 from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
-from apvgen.media import VideoReader, check_voice, content_hash, read_image, write_video
+from apvgen.media import VideoReader, check_voice, content_hash, read_image
 from apvgen.project import Project
+from apvgen.result import AS_IT_COMES, Handling, OnProgress, Rendered, write_result
 from apvgen.retarget import fit_window, head_box, map_motion, person_box
 from apvgen.timeline import frames_for, motion_indices
 from apvgen.types import HW, Affine, Motion, Reference
+from apvgen.watermark import marked
 
 if TYPE_CHECKING:
     from apvgen.audio2face import Audio2Face
     from apvgen.keypoints import Detector
-
-OnProgress = Callable[[str, int, int], None]
 
 SCRATCH = "render"
 """Folder inside a project for what a renderer keeps between two renders."""
 
 VOICE_RATE = 16_000
 """Samples a second that the voice models listen to; a result's sound keeps the rate of its source."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A finished video, the settings file beside it, and what it took."""
-
-    video: Path
-    settings: Path
-    frames: int
-    seconds: float
 
 
 class AnalysisModels:
@@ -224,7 +211,7 @@ def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rende
 
     analysis, alignment = project.load_tracks(made)
     frames = panels(driving_video(made), analysis, alignment, load_reference(made, analysis), made.settings.options)
-    return _write(made, out, frames, len(analysis), ("preview", on_progress))
+    return write_result(made, out, frames, len(analysis), ("preview", on_progress))
 
 
 def compare(made: Project, results: Mapping[str, Path], out: Path, on_progress: OnProgress = silent) -> Rendered:
@@ -235,7 +222,7 @@ def compare(made: Project, results: Mapping[str, Path], out: Path, on_progress: 
     analysis, alignment = project.load_tracks(made)
     videos = {title: VideoReader(path, options.fps, options.limits) for title, path in results.items()}
     frames = side_by_side(driving_video(made), analysis, alignment.target, videos)
-    return _write(made, out, frames, len(analysis), ("comparison", on_progress))
+    return write_result(made, out, frames, len(analysis), ("comparison", on_progress))
 
 
 def render(
@@ -243,23 +230,23 @@ def render(
     out: Path,
     on_progress: OnProgress = silent,
     backbone: Backbone | None = None,
-    reuse: bool = False,
+    handling: Handling = AS_IT_COMES,
     on_look: OnLook = unseen,
 ) -> Rendered:
-    """Write the finished video; without a backbone, the draft.
+    """Write the finished video; without a backbone, the draft. on_look: see `backbones.protocol`.
 
-    reuse: keep what a backbone computed in the project, and sample only the frames that edits have touched since; the
-    result then depends on the renders before. on_look: see `backbones.protocol`.
     Raises OutputError when the place cannot be written, and what the backbone raises.
     """
     backbone = backbone or Draft()
     analysis, alignment = project.load_tracks(made)
     voice = read_voice(made.input_path("voice"), made.settings.options)
-    scratch = made.folder / SCRATCH if reuse else None
+    scratch = made.folder / SCRATCH if handling.reuse else None
     shot = Shot(load_reference(made, analysis), alignment.target, voice, scratch)
     frames = backbone.frames(shot, range(len(shot)), on_progress, on_look)
-    made_by = {**backbone.describe(), "reused_unchanged_frames": reuse}
-    return _write(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
+    if handling.watermark:
+        frames = marked(frames)
+    made_by = {**backbone.describe(), **vars(handling)}
+    return write_result(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
 
 
 def driving_video(made: Project) -> VideoReader | None:
@@ -268,31 +255,3 @@ def driving_video(made: Project) -> VideoReader | None:
     if path.suffix == MOTION_SUFFIX:
         return None
     return open_driving(path, made.settings.options)
-
-
-def _write(
-    made: Project,
-    out: Path,
-    frames: Iterator[np.ndarray],
-    total: int,
-    stage: tuple[str, OnProgress],
-    made_by: dict[str, object] | None = None,
-) -> Rendered:
-    """Stream frames into a video with the project's voice, and its settings into a file of the same name beside it."""
-    name, on_progress = stage
-    started = time.monotonic()
-    options = made.settings.options
-    audio = read_voice(made.input_path("voice"), options)
-    rendering = {"rendering": made_by} if made_by else {}
-    settings = {"made_as": name, "seed": options.seed, **rendering, **project.as_json(made.settings)}
-    video = write_video(out, _counted(frames, total, name, on_progress), options.fps, audio, settings)
-    beside = out.with_suffix(".json")
-    with complete_or_absent(beside) as temporary:
-        temporary.write_text(json.dumps({**settings, "video_sha256": content_hash(video)}, indent=2) + "\n", "utf-8")
-    return Rendered(video, beside, total, time.monotonic() - started)
-
-
-def _counted(frames: Iterator[np.ndarray], total: int, stage: str, on_progress: OnProgress) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        on_progress(stage, done, total)

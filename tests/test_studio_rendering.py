@@ -15,7 +15,7 @@ from apvgen.backbones.options import PRESETS
 from apvgen.config import Limits, Options
 from apvgen.errors import InputError
 from apvgen.media import VideoReader, write_video
-from apvgen.pipeline import Rendered
+from apvgen.result import Rendered
 from apvgen.studio import page, rendering, strip
 from apvgen.studio.models import Models
 
@@ -35,7 +35,7 @@ def scripted_render(monkeypatch) -> list[str]:
     """Renders nothing, in no time; a list of the backbones that were asked to."""
     asked = []
 
-    def render(_made, out, on_progress, backbone, _reuse, on_look):
+    def render(_made, out, on_progress, backbone, _handling, on_look):
         asked.append(backbone.name)
         on_look(lambda: np.zeros((9, 8, 8, 3), np.uint8))
         on_progress(backbone.name, 1, 2)
@@ -48,7 +48,7 @@ def scripted_render(monkeypatch) -> list[str]:
 
 def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, opened, scripted_render):
     assert page.finished(studio, opened)[0].value is None
-    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True)
+    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True, False)
     ended(studio, opened, "render")
     video, download, *_ = page.finished(studio, opened)
     assert scripted_render == ["draft"]
@@ -60,7 +60,7 @@ def test_a_draft_is_shown_under_a_name_of_its_own_and_called_a_draft(studio, ope
 
 def test_nothing_is_rendered_before_an_analysis(studio):
     for name in ("", studio.store.new_name()):
-        assert "Analyse first" in rendering.start(studio, name, rendering.DRAFT, "balanced", *DETAILS, True)
+        assert "Analyse first" in rendering.start(studio, name, rendering.DRAFT, "balanced", *DETAILS, True, False)
         assert "Analyse first" in rendering.start_preview(studio, name)
         assert "Render first" in rendering.start_comparison(studio, name)
 
@@ -92,7 +92,7 @@ def test_only_what_is_offered_can_be_chosen(checkpoints, name):
 
 def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, checkpoints, scripted_render):
     make_tiny_checkpoint(checkpoints / "tiny")
-    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True)
+    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True, False)
     ended(studio, opened, "render")
     assert "Done in" in followed(studio, opened, "render")[-1][0]
     video, *_ = page.finished(studio, opened)
@@ -124,7 +124,7 @@ def test_what_the_drawer_says_changes_the_quality_that_was_chosen(checkpoints):
 def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoints, monkeypatch):
     go_on, seen = threading.Event(), threading.Event()
 
-    def render(_made, out, on_progress, _backbone, _reuse, on_look):
+    def render(_made, out, on_progress, _backbone, _handling, on_look):
         on_progress("denoise", 1, 2)
         on_look(lambda: np.full((9, 8, 8, 3), 200, np.uint8))
         seen.set()
@@ -133,7 +133,7 @@ def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoint
 
     monkeypatch.setattr(pipeline, "render", render)
     make_tiny_checkpoint(checkpoints / "tiny")
-    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True)
+    rendering.start(studio, opened, "tiny", "fast", *DETAILS, True, False)
     assert seen.wait(10)
 
     async def first() -> str:
@@ -146,7 +146,7 @@ def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoint
 
 
 def test_a_comparison_shows_the_motion_beside_what_was_rendered(studio, opened):
-    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True)
+    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True, False)
     ended(studio, opened, "render")
     rendering.start_comparison(studio, opened)
     ended(studio, opened, "render")

@@ -19,7 +19,7 @@ from apvgen.process import wait_calmly
 if TYPE_CHECKING:
     from apvgen.doctor import Check
     from apvgen.edits import Edits
-    from apvgen.pipeline import OnProgress, Rendered
+    from apvgen.result import OnProgress, Rendered
     from apvgen.project import Project
 
 FAILED, STOPPED = 2, 130
@@ -70,18 +70,22 @@ def preview(folder: Path, out: Path, as_json: bool) -> None:
 @rendering.render_options
 @options.setting("--seed", "the project's", "Of the noise that sampling starts from.", type=int)
 @click.option("--reuse", is_flag=True, help="Sample only the frames that changed since the last render with --reuse.")
+@rendering.watermark_option
 @options.json_option
-def render(folder: Path, out: Path, seed: int | None, reuse: bool, as_json: bool, **given: Any) -> None:
+def render(
+    folder: Path, out: Path, seed: int | None, reuse: bool, watermark: bool, as_json: bool, **given: Any
+) -> None:
     """Render an analysed project. The draft warps the photo; it needs no GPU and is not the diffusion result."""
     from apvgen import pipeline, project
     from apvgen.backbones.registry import load_backbone
+    from apvgen.result import Handling
 
     made = project.load(folder)
     stored = made.settings.options
     how = rendering.chosen(given, stored.seed if seed is None else seed)
     backbone = load_backbone(how, stored.face_style)
     with progress(as_json) as on_progress:
-        rendered = pipeline.render(made, out, on_progress, backbone, reuse)
+        rendered = pipeline.render(made, out, on_progress, backbone, Handling(reuse, watermark))
     _say_rendered(as_json, rendered, how.renderer.capitalize())
 
 
@@ -90,14 +94,16 @@ def render(folder: Path, out: Path, seed: int | None, reuse: bool, as_json: bool
 @options.out_option
 @options.project_option(required=False)
 @rendering.render_options
+@rendering.watermark_option
 @options.setting_options
 @options.align_options
 @options.limit_options
 @options.json_option
-def run(out: Path, folder: Path | None, as_json: bool, **given: Any) -> None:
+def run(out: Path, folder: Path | None, watermark: bool, as_json: bool, **given: Any) -> None:
     """All of it: photo, driving video and voice in, finished video out."""
     from apvgen import pipeline
     from apvgen.backbones.registry import load_backbone
+    from apvgen.result import Handling
 
     how = rendering.chosen(given, given["seed"] or _DEFAULTS.seed)
     backbone = load_backbone(how, given["face_style"] or _DEFAULTS.face_style)
@@ -105,7 +111,7 @@ def run(out: Path, folder: Path | None, as_json: bool, **given: Any) -> None:
     _check_places(out, folder, given)
     with progress(as_json) as on_progress:
         made = _analyse(folder, given, on_progress)
-        rendered = pipeline.render(made, out, on_progress, backbone)
+        rendered = pipeline.render(made, out, on_progress, backbone, Handling(watermark=watermark))
     _say_rendered(as_json, rendered, how.renderer.capitalize(), {"project": str(folder), **made.settings.report})
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from apvgen.pipeline import OnProgress
+    from apvgen.result import OnProgress
 
 STAGES = {
     "detect": "Detecting",

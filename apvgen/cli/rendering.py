@@ -34,6 +34,8 @@ render_options = stack(
     setting("--vae-tile", "whole pictures", "Pixels a side decoded at once.", type=int),
 )
 
+watermark_option = click.option("--watermark", is_flag=True, help="Write into the picture that it is AI generated.")
+
 
 def chosen(given: dict[str, Any], seed: int) -> RenderOptions:
     """Take the render options out of `given`; raises InputError, one sentence, for values out of range.

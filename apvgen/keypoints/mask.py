@@ -86,7 +86,7 @@ def guided(mask: np.ndarray, image: np.ndarray, radius: int) -> np.ndarray:
 def _without_doubtful_holes(raw: np.ndarray) -> np.ndarray:
     """The person, bool `[H, W]`: above one half, and what the network itself does not clearly call background."""
     _, gaps = cv2.connectedComponents((raw <= 0.5).astype(np.uint8))
-    doubt = np.bincount(gaps.ravel(), raw.ravel()) / np.bincount(gaps.ravel())
+    doubt = np.bincount(gaps.ravel(), raw.ravel()) / np.maximum(np.bincount(gaps.ravel()), 1)
     return (gaps == 0) | (doubt > DOUBTFUL)[gaps]
 
 

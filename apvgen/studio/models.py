@@ -6,7 +6,8 @@ from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone
 from apvgen.backbones.registry import load_backbone
 from apvgen.config import FaceStyle, Options
-from apvgen.pipeline import AnalysisModels, Animator, OnProgress
+from apvgen.pipeline import AnalysisModels, Animator
+from apvgen.result import OnProgress
 
 
 class Models:

@@ -16,6 +16,7 @@ from apvgen.errors import InputError
 from apvgen.media import content_hash
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
 from apvgen.project import Project
+from apvgen.result import Handling
 from apvgen.sampler.settings import parse_schedule
 from apvgen.studio import markup, strip
 from apvgen.studio.context import Studio
@@ -30,6 +31,7 @@ LABELS = {
     "comparison": "Comparison (driving motion and results, side by side)",
 }
 BUTTONS = ("Render", "Preview", "Compare")
+CONSENT = "Use pictures and voices of people who agreed to it, and say of the result that it is synthetic."
 ABOUT = (
     "A draft is a quick picture of the result: the photo, warped. It shows movement, lips and timing, not the final "
     "quality. A preview lays everything that was found side by side; a comparison, the motion and what was rendered."
@@ -75,12 +77,14 @@ def build() -> Panel:
         quality = gr.Dropdown(QUALITIES, value="balanced", label="Quality", visible=False)
         with gr.Accordion("Sampling", open=False, visible=False, elem_id="sampling") as drawer:
             details = _details()
+        watermark = gr.Checkbox(False, label='Write "AI generated" into the picture')
         starts = (
             gr.Button(label, variant=variant, size="md", interactive=False, render=False)
             for label, variant in zip(BUTTONS, ("primary", "secondary", "secondary"), strict=True)
         )
         line = strip.build("render", *starts)
-    return Panel(line, (renderer, quality, *details), drawer, video, download)
+        gr.HTML(f'<p class="subdued">{CONSENT}</p>')
+    return Panel(line, (renderer, quality, *details, watermark), drawer, video, download)
 
 
 def _details() -> tuple[gr.Component, ...]:
@@ -109,7 +113,7 @@ def installed() -> dict[str, CheckpointInfo]:
 
 
 def chosen(made: Options, renderer: str, quality: str, *details: float | None) -> RenderOptions:
-    """What the controls say, all but the last, for a project of options `made`. Raises InputError."""
+    """What the controls say, all but the last two, for a project of options `made`. Raises InputError."""
     if renderer == DRAFT:
         return RenderOptions()
     checkpoint = installed().get(renderer)
@@ -145,9 +149,10 @@ def start(studio: Studio, name: str, *controls: object) -> str:
     made = studio.store.open(name) if name else None
     if made is None:
         return markup.say("Analyse first; then there is something to render.", "bad")
-    *how, reuse = controls
+    *how, reuse, watermark = controls
     options = chosen(made.settings.options, *how)
-    return _queue(studio, name, partial(_render, studio, made, options, bool(reuse)))
+    handling = Handling(bool(reuse) and options.renderer != DRAFT, bool(watermark))
+    return _queue(studio, name, partial(_render, studio, made, options, handling))
 
 
 def start_preview(studio: Studio, name: str) -> str:
@@ -172,11 +177,11 @@ def _queue(studio: Studio, name: str, work: Callable[[OnProgress], object]) -> s
     return markup.bar(studio.board.start(strip.job_name("render", name), work).progress)
 
 
-def _render(studio: Studio, made: Project, options: RenderOptions, reuse: bool, on_progress: OnProgress) -> None:
+def _render(studio: Studio, made: Project, options: RenderOptions, handling: Handling, on_progress: OnProgress) -> None:
     backbone = studio.backbone(options, made.settings.options.face_style)
     job = studio.board.get(strip.job_name("render", made.folder.name))
     out = made.folder / f"{backbone.name}.mp4"
-    pipeline.render(made, out, on_progress, backbone, reuse and backbone.name != DRAFT, job.see)
+    pipeline.render(made, out, on_progress, backbone, handling, job.see)
 
 
 def shown(studio: Studio, made: Project | None) -> tuple:
