@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
+from dataclasses import astuple
 from pathlib import Path
 
 from apvgen import project
 from apvgen.align import align
 from apvgen.config import Options
 from apvgen.edits import Edits
-from apvgen.studio import settings, strip
+from apvgen.studio import scrub, settings, strip
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS = settings.restored(Options())
+LOOK = astuple(scrub.START)
 REPORT = {
     "frames": 12,
     "seconds": 0.48,

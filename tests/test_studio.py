@@ -9,16 +9,14 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
-from scripted_studio import DEFAULTS, REPORT, ended, followed
+from scripted_studio import DEFAULTS, LOOK, REPORT, ended, followed
 
 from apvgen import project
 from apvgen.config import Options
 from apvgen.errors import InputError, MediaError, ProjectError
 from apvgen.media import write_video
-from apvgen.pose import draw_pose
-from apvgen.preview import overlay
 from apvgen.studio import analysis as analysis_panel
-from apvgen.studio import inputs, page, scrub, strip, viewer, words
+from apvgen.studio import inputs, page, scrub, strip, words
 from apvgen.studio.context import Studio, bound
 
 
@@ -133,7 +131,7 @@ def test_an_analysis_is_followed_to_its_end_and_then_opened(studio, files, analy
     assert (told[0][1].interactive, told[0][2].interactive) == (True, False)
     assert "Done in" in told[-1][0]
     assert (told[-1][1].interactive, told[-1][2].interactive) == (False, True)
-    opened, running, *shown = page.adopt(studio, 0, "", name, scrub.ALL)
+    opened, running, *shown = page.adopt(studio, 0, "", name, *LOOK)
     assert (opened, running) == (name, "")
     assert "98 % of what the voice asks for" in "".join(text for text in shown if isinstance(text, str))
 
@@ -147,7 +145,7 @@ def test_a_failed_analysis_leaves_no_folder_and_the_open_project_as_it_is(studio
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
     ended(studio, name)
     assert "The video is damaged." in followed(studio, name)[-1][0]
-    assert page.adopt(studio, 2, opened, name, scrub.ALL)[:2] == (opened, "")
+    assert page.adopt(studio, 2, opened, name, *LOOK)[:2] == (opened, "")
     assert [folder.name for folder in studio.store.root.iterdir()] == [opened]
 
 
@@ -159,34 +157,6 @@ def test_analysing_again_makes_another_project_and_leaves_the_first_to_other_tab
     assert (studio.store.folder(opened) / "project.json").read_bytes() == before
 
 
-def test_each_view_is_what_the_preview_draws(studio, opened):
-    looking = viewer.open_viewer(studio.store.folder(opened))
-    pose, on_photo = (looking.picture(view, 4, 768) for view in ("pose", "overlay"))
-    assert (pose == draw_pose(looking.alignment.target, 4, "mesh")).all()
-    assert (on_photo == overlay(looking.reference, pose)).all()
-    assert looking.picture("voice", 4, 768).any()
-
-
-@pytest.mark.parametrize("view", scrub.TITLES)
-def test_no_view_is_larger_than_asked_for(studio, opened, view):
-    assert max(viewer.open_viewer(studio.store.folder(opened)).picture(view, 0, 300).shape) == 300
-
-
-def test_frames_beyond_the_end_show_the_last_one(studio, opened):
-    assert scrub.draw(studio, opened, 99, "pose") == scrub.draw(studio, opened, 11, "pose")
-    assert scrub.draw(studio, opened, 0, "pose") != scrub.draw(studio, opened, 11, "pose")
-
-
-def test_what_was_detected_in_a_frame_is_said_in_words(studio, opened):
-    said = scrub.facts(viewer.open_viewer(studio.store.folder(opened)), 5)
-    assert said == "0.20 s · body found · left hand not found · right hand not found · face found"
-
-
-def test_no_project_shows_empty_places_of_the_same_shape(studio, opened):
-    assert scrub.draw(studio, "", 0, "pose").count('class="shot"') == 4
-    assert scrub.draw(studio, opened, 0, scrub.ALL).count('class="shot"') == 4
-
-
 def test_how_an_analysis_ended_is_not_told_of_a_render(studio, opened):
     assert "Done in" in followed(studio, opened, "analysis")[-1][0]
     assert "Done in" not in str(followed(studio, opened, "render"))
@@ -195,7 +165,7 @@ def test_how_an_analysis_ended_is_not_told_of_a_render(studio, opened):
 
 def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened):
     restarted = Studio(studio.store, studio.analyser, studio.backbone, studio.example)
-    name, running, note, *values = page.reopen(restarted, opened, "", scrub.ALL)
+    name, running, note, *values = page.reopen(restarted, opened, "", *LOOK)
     assert (name, running, note) == (opened, "", "")
     assert values[: len(DEFAULTS)] == list(DEFAULTS)
     photo = values[len(DEFAULTS)]
@@ -204,21 +174,21 @@ def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened
 
 
 def test_a_page_that_lost_its_project_says_so(studio):
-    name, _, note, *_ = page.reopen(studio, studio.store.new_name(), "", scrub.ALL)
+    name, _, note, *_ = page.reopen(studio, studio.store.new_name(), "", *LOOK)
     assert name == ""
     assert page.LOST in note
 
 
 def test_a_damaged_project_is_one_sentence(studio, opened):
     (studio.store.folder(opened) / "project.json").write_text("{")
-    name, _, note, *_ = page.reopen(studio, opened, "", scrub.ALL)
+    name, _, note, *_ = page.reopen(studio, opened, "", *LOOK)
     assert name == ""
     assert "project.json cannot be read" in note
     assert str(studio.store.root) not in note
 
 
 def test_an_analysis_that_a_restart_interrupted_is_told(studio, opened):
-    name, running, note, *_ = page.reopen(studio, opened, studio.store.new_name(), scrub.ALL)
+    name, running, note, *_ = page.reopen(studio, opened, studio.store.new_name(), *LOOK)
     assert (name, running) == (opened, "")
     assert page.INTERRUPTED in note
 
@@ -227,7 +197,7 @@ def test_a_page_reloaded_during_an_analysis_follows_it_again(studio, files, anal
     analyser.go_on.clear()
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
     assert analyser.at_work.wait(10)
-    assert page.reopen(studio, "", name, scrub.ALL)[:3] == ("", name, "")
+    assert page.reopen(studio, "", name, *LOOK)[:3] == ("", name, "")
 
 
 def test_the_page_builds_and_no_event_is_offered_to_programs(studio):
@@ -238,6 +208,6 @@ def test_the_page_builds_and_no_event_is_offered_to_programs(studio):
 
 def test_deleting_a_project_folder_by_hand_does_not_break_the_page(studio, opened):
     shutil.rmtree(studio.store.folder(opened))
-    assert "is gone" in page.reopen(studio, opened, "", scrub.ALL)[2]
+    assert "is gone" in page.reopen(studio, opened, "", *LOOK)[2]
     with pytest.raises(ProjectError):
-        scrub.draw(studio, opened, 0, scrub.ALL)
+        scrub.redrawn(studio, opened, 0, *LOOK)

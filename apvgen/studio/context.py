@@ -87,3 +87,16 @@ def bound(studio: Studio, handler: Callable, *first: object) -> Callable:
 
     call.__name__ = handler.__name__
     return call
+
+
+def answering(studio: Studio, handler: Callable) -> Callable[[Mapping[str, object]], Mapping[str, object]]:
+    """`handler(studio, **request)` as a page's script calls it; an error becomes the answer `{"error": sentence}`."""
+
+    def call(request: Mapping[str, object]) -> Mapping[str, object]:
+        try:
+            return handler(studio, **request)
+        except Exception as error:
+            return {"error": studio.sentence(error)}
+
+    call.__name__ = handler.__name__
+    return call

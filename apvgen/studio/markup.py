@@ -53,6 +53,11 @@ def figure(picture: np.ndarray, caption: str) -> str:
     )
 
 
+def region(draw: str, spec: str, t: int, inside: str) -> str:
+    """A part of the page that follows the frame slider: see player.js."""
+    return f'<div class="region" data-draw="{draw}" data-spec="{escape(spec)}" data-at="{t}">{inside}</div>'
+
+
 def findings(lines: Iterable[tuple[str, str, Tone]]) -> str:
     """A list of (what, how much), each with a dot that says how good that is."""
     rows = "".join(

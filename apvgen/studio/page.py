@@ -22,10 +22,10 @@ INTERRUPTED = "The program was restarted during the analysis; start it again."
 UPLOADS_KEPT = (3600, 24 * 3600)
 """Seconds between two clean-ups of uploads and served copies, and the age at which they go; projects have their own."""
 
-RECALL = """(open, running, view) => [
+RECALL = """(open, running, ...look) => [
     sessionStorage.getItem("apvgen.open") ?? localStorage.getItem("apvgen.open") ?? "",
     sessionStorage.getItem("apvgen.running") ?? "",
-    view,
+    ...look,
 ]"""
 REMEMBER = """(open, running) => {
     sessionStorage.setItem("apvgen.open", open);
@@ -60,7 +60,7 @@ class Page:
 def build(studio: Studio) -> gr.Blocks:
     """The whole page, connected."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as blocks:
-        page = _lay_out()
+        page = _lay_out(studio)
         inputs.wire(page.inputs, studio)
         scrub.wire(page.scrub, studio, page.opened)
         _wire_analysis(page, studio)
@@ -69,7 +69,7 @@ def build(studio: Studio) -> gr.Blocks:
     return blocks
 
 
-def _lay_out() -> Page:
+def _lay_out(studio: Studio) -> Page:
     names = [gr.Textbox(visible=False) for _ in range(2)]
     gr.HTML(f'<div class="head"><h1>{TITLE}</h1><p>{SUBTITLE}</p></div>')
     with gr.Row(elem_classes="desk"):
@@ -78,8 +78,8 @@ def _lay_out() -> Page:
             with gr.Column(elem_classes="sheet"):
                 options, analysing = settings.build(), analysis.build()
         with gr.Column(scale=9, min_width=320, elem_classes="side"):
-            with gr.Column(elem_classes="sheet"):
-                frames = scrub.build()
+            with gr.Column(elem_classes="sheet", elem_id="inspect"):
+                frames = scrub.build(studio)
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
     return Page(*names, cards, options, analysing, frames, renders)
@@ -98,8 +98,9 @@ def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) 
     kept = started.then(None, page.names, None, js=REMEMBER, **QUIET)
     followed = kept.then(strip.following(studio, line), page.running, line.outputs, concurrency_limit=None, **QUIET)
     adopting = bound(studio, adopt, len(page.project_outputs))
-    ended = followed.then(adopting, [*page.names, page.scrub.view], [*page.names, *page.project_outputs], **QUIET)
+    ended = followed.then(adopting, [*page.names, *page.scrub.look], [*page.names, *page.project_outputs], **QUIET)
     ended.then(None, page.names, None, js=REMEMBER, **QUIET)
+    _follow_opening(ended, page, studio)
 
 
 def _wire_rendering(page: Page, studio: Studio) -> None:
@@ -124,28 +125,34 @@ def _follow_rendering(started: gr.events.Dependency, page: Page, studio: Studio)
 
 def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
     outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
-    restored = blocks.load(bound(studio, reopen), [*page.names, page.scrub.view], outputs, js=RECALL, **QUIET)
+    restored = blocks.load(bound(studio, reopen), [*page.names, *page.scrub.look], outputs, js=RECALL, **QUIET)
     blocks.load(rendering.offered, None, page.rendering.renderer, **QUIET)
+    _follow_opening(restored, page, studio)
     _follow_analysis(restored, page, studio)
     _follow_rendering(restored, page, studio)
 
 
-def reopen(studio: Studio, opened: str, running: str, view: str) -> tuple:
+def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    """What takes a moment, after the pictures are there."""
+    opened.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
+
+
+def reopen(studio: Studio, opened: str, running: str, *look: object) -> tuple:
     """What a tab had open, from its folder: names, status, options and all that shows a project."""
     made, note = _recalled(studio, opened)
     known = studio.board.get(strip.job_name("analysis", running))
     if running and known is None and studio.store.open(running) is None:
         running, note = "", markup.say(INTERRUPTED, "bad")
     options = settings.restored(made.settings.options) if made else settings.untouched()
-    return opened if made else "", running, note, *options, *shown(studio, made, view)
+    return opened if made else "", running, note, *options, *shown(studio, made, *look)
 
 
-def adopt(studio: Studio, unchanged: int, opened: str, running: str, view: str) -> tuple:
+def adopt(studio: Studio, unchanged: int, opened: str, running: str, *look: object) -> tuple:
     """Names and project of an analysis that has ended; without one, `unchanged` values that leave the page as it is."""
     made = studio.store.open(running) if running else None
     if made is None:
         return opened, "", *(gr.skip(),) * unchanged
-    return running, "", *shown(studio, made, view)
+    return running, "", *shown(studio, made, *look)
 
 
 def finished(studio: Studio, opened: str) -> tuple:
@@ -153,10 +160,10 @@ def finished(studio: Studio, opened: str) -> tuple:
     return rendering.shown(studio, studio.store.open(opened) if opened else None)
 
 
-def shown(studio: Studio, made: Project | None, view: str) -> tuple:
+def shown(studio: Studio, made: Project | None, *look: object) -> tuple:
     """All that shows an analysed project, or that there is none."""
     cards = inputs.restored(studio, made) if made else inputs.untouched()
-    return *cards, analysis.shown(made), *scrub.shown(made, view), *rendering.shown(studio, made)
+    return *cards, analysis.shown(made), *scrub.shown(studio, made, *look), *rendering.shown(studio, made)
 
 
 def _recalled(studio: Studio, name: str) -> tuple[Project | None, str]:

@@ -1,93 +1,151 @@
-"""Panel: a frame slider over what was detected, the talking face, the pose frame, and where it lands on the photo."""
+"""Panel: look at any frame: what was found, the talking face, the pose frame, and where it lands on the photo.
+
+The pictures follow the frame slider in the browser (player.js), which asks `frame` for them. That is no event of
+gradio's: it waits for nothing in the queue, so that neither an analysis nor a render holds a frame up.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import get_args
+from urllib.parse import quote
 
 import gradio as gr
 
+from apvgen.errors import InputError
 from apvgen.project import Project
 from apvgen.studio import markup
-from apvgen.studio.context import QUIET, Studio, bound
-from apvgen.studio.viewer import Viewer, open_viewer
+from apvgen.studio.closeup import Zoom
+from apvgen.studio.context import QUIET, Studio, answering, bound
+from apvgen.studio.layers import Layer
+from apvgen.studio.viewer import Look, Shot, Viewer, open_viewer
+from apvgen.studio.worst import Bad, worst_frames
 
-ALL = "all"
-TITLES = {
-    "driving": "Motion, as detected",
-    "voice": "Face from the voice",
-    "pose": "Pose frame",
-    "overlay": "Pose on the photo",
-}
-CHOICES = [("All four", ALL), ("Motion", "driving"), ("Face", "voice"), ("Pose", "pose"), ("On the photo", "overlay")]
+PLAYER = Path(__file__).with_name("player.js")
+
+LAYERS = [
+    ("Driving frame", "frame"),
+    ("Body", "body"),
+    ("Hands", "hands"),
+    ("Face, detected", "face"),
+    ("Face, aligned (FDA)", "aligned"),
+    ("Uncertain points, red", "uncertain"),
+]
+SHOTS = [("Face from the voice", "voice"), ("Pose frame", "pose"), ("Pose on the photo", "overlay")]
+ZOOMS = [("Whole picture", "all"), ("Face", "face"), ("Left hand", "left_hand"), ("Right hand", "right_hand")]
+TITLES = {"motion": "Motion", **{shot: title for title, shot in SHOTS}}
 EMPTY = "After the analysis, every frame can be looked at here."
-SMALL, LARGE = 400, 640
-"""Longest side, px, of a picture among four and of one alone."""
+NOTHING = "Everything is switched off; switch a layer or a picture on."
+NO_WORST = "No frame stands out: nothing is missing, uncertain or jumping."
+NO_GALLERY = "After the analysis, the frames with something missing, uncertain or jumping are shown here."
+UNCERTAIN = "A point is uncertain below a score of"
+REASONS = 2
+"""Reasons under a thumbnail; its tooltip has them all."""
+SIDES = {1: 640, 2: 560, 3: 480, 4: 400}
+"""Longest side, px, of a picture by how many there are."""
+THUMBNAIL = 150
+THUMBNAIL_LOOK = Look(layers=("frame", "body", "hands", "aligned", "uncertain"), shots=())
+START = Look()
+GROUP = {"concurrency_id": "scrub", "concurrency_limit": 4, **QUIET}
+"""For events that only look: a group of their own, so that they never wait for an analysis or a render."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    view: gr.Radio
+    """`look` holds the controls in the order of `look_of`'s arguments."""
+
+    transport: gr.HTML
     frame: gr.Slider
     pictures: gr.HTML
+    look: tuple[gr.Component, ...]
+    worst: gr.HTML
+
+    @property
+    def below(self) -> gr.Slider:
+        return self.look[-1]
 
     @property
     def outputs(self) -> list[gr.Component]:
-        return [self.frame, self.pictures]
+        return [self.transport, self.frame, self.pictures]
 
 
-def build() -> Panel:
-    """Lay the views out below their slider, which so keeps its place whatever is shown."""
-    view = gr.Radio(CHOICES, value=ALL, show_label=False, container=False, elem_classes="views")
+def build(studio: Studio) -> Panel:
+    """Lay the pictures out below their slider, which so keeps its place whatever is shown."""
+    asked = answering(studio, frame_pictures)
+    transport = gr.HTML(_transport(), js_on_load=PLAYER.read_text("utf-8"), server_functions=[asked])
     frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
     pictures = gr.HTML(_empty(), elem_id="pictures")
-    return Panel(view, frame, pictures)
+    with gr.Column(elem_classes="switches"):
+        layers = gr.CheckboxGroup(LAYERS, value=list(START.layers), label="On the motion", elem_id="layers")
+        shots = gr.CheckboxGroup(SHOTS, value=list(START.shots), label="Beside it", elem_id="shots")
+        zoom = gr.Radio(ZOOMS, value=START.zoom, label="Zoom", elem_id="zoom")
+        below = gr.Slider(0, 1, START.below, step=0.05, label=UNCERTAIN, buttons=[], elem_id="below")
+    return Panel(transport, frame, pictures, (layers, shots, zoom, below), gr.HTML(_gallery(""), elem_id="worst"))
 
 
 def wire(panel: Panel, studio: Studio, opened: gr.Textbox) -> None:
-    """Draw on every move of the slider. Own concurrency: a frame never waits for an analysis or a render."""
-    gr.on(
-        [panel.frame.input, panel.view.input],
-        bound(studio, draw),
-        [opened, panel.frame, panel.view],
-        panel.pictures,
-        trigger_mode="always_last",
-        concurrency_id="scrub",
-        concurrency_limit=4,
-        **QUIET,
-    )
+    """Draw again when another look is chosen; the browser itself follows the slider."""
+    shown_now = [opened, panel.frame, *panel.look]
+    looks = [control.input for control in panel.look]
+    gr.on(looks, bound(studio, redrawn), shown_now, panel.pictures, trigger_mode="always_last", **GROUP)
+    panel.below.release(bound(studio, worst), [opened, panel.below], panel.worst, trigger_mode="always_last", **GROUP)
 
 
-def draw(studio: Studio, name: str, t: float, view: str) -> str:
-    """The views of frame `t` of an open project. Raises ProjectError, MediaError."""
+def redrawn(studio: Studio, name: str, t: float, *look: object) -> str:
+    """The pictures of frame `t` of an open project. Raises ProjectError, MediaError, InputError."""
     if not name:
         return _empty()
-    return _drawn(open_viewer(studio.store.folder(name)), int(t), view)
+    return _region(open_viewer(studio.store.folder(name)), int(t), look_of(*look))
 
 
-def shown(made: Project | None, view: str) -> tuple:
-    """Slider and pictures of a project that was just opened, or of none."""
+def frame_pictures(studio: Studio, spec: str, t: int) -> dict[str, object]:
+    """What a region of `spec` (see player.js) shows of frame `t`: `pictures`, addresses in order, and `words`."""
+    wanted = json.loads(spec)
+    viewer = open_viewer(studio.store.folder(wanted["project"]))
+    look, t = look_of(*wanted["look"]), _inside(viewer, t)
+    shots = viewer.pictures(look, t, SIDES[_count(look)])
+    return {"pictures": [markup.data_url(shot) for shot in shots.values()], "words": facts(viewer, t, look.below)}
+
+
+def look_of(layers: object, shots: object, zoom: object, below: object) -> Look:
+    """What the controls say. Raises InputError for what they do not offer."""
+    asked = (set(layers), Layer), (set(shots), Shot), ({zoom}, Zoom)
+    if not all(chosen <= set(get_args(offered)) for chosen, offered in asked):
+        raise InputError("That is no way to look at a frame; reload the page.")
+    return Look(tuple(layers), tuple(shots), zoom, float(below))
+
+
+def shown(studio: Studio, made: Project | None, *look: object) -> tuple:
+    """Player, slider and pictures of a project that was just opened, or of none."""
     if made is None:
-        return gr.Slider(interactive=False), _empty()
+        return _transport(), gr.Slider(interactive=False), _empty()
     viewer = open_viewer(made.folder)
-    label = f"Frame (0 to {len(viewer) - 1}, {float(viewer.analysis.driving.fps):.4g} a second)"
-    return gr.Slider(maximum=max(1, len(viewer) - 1), value=0, label=label, interactive=True), _drawn(viewer, 0, view)
+    voice = made.settings.inputs["voice"]
+    sound = studio.lend(made.input_path("voice"), voice.name, voice.sha256)
+    fps = float(viewer.analysis.driving.fps)
+    label = f"Frame (0 to {len(viewer) - 1}, {fps:.4g} a second)"
+    slider = gr.Slider(maximum=max(1, len(viewer) - 1), value=0, label=label, interactive=True)
+    return _transport(fps, sound), slider, _region(viewer, 0, look_of(*look))
 
 
-def _drawn(viewer: Viewer, t: int, view: str) -> str:
-    t = min(max(t, 0), len(viewer) - 1)
-    views = TITLES if view == ALL else {view: TITLES[view]}
-    side = SMALL if view == ALL else LARGE
-    figures = [markup.figure(viewer.picture(one, t, side), title) for one, title in views.items()]
-    height, width = viewer.alignment.target.hw
-    shape = "wide" if width > height else "tall"
-    return f"""<p class="moment">{facts(viewer, t)}</p>
-        <div class="pictures n{len(figures)} {shape}">{"".join(figures)}</div>"""
+def worst(studio: Studio, name: str, below: float) -> str:
+    """The frames to look at first, as pictures that jump there."""
+    if not name:
+        return _gallery("")
+    viewer = open_viewer(studio.store.folder(name))
+    bad = worst_frames(viewer.analysis.driving, viewer.edited.face, below)
+    thumbnails = "".join(_thumbnail(viewer, one, below) for one in bad)
+    return _gallery(f'<div class="gallery">{thumbnails}</div>' if bad else markup.say(NO_WORST, "good"))
 
 
-def facts(viewer: Viewer, t: int) -> str:
+def facts(viewer: Viewer, t: int, below: float) -> str:
     """Time of frame `t` and what was detected in it, in words."""
-    time = f"{float(t / viewer.analysis.driving.fps):.2f} s"
-    return " · ".join([time, *(_amount(part, *counted) for part, counted in viewer.found(t).items())])
+    uncertain = viewer.uncertain(t, below)
+    unsure = [f"{uncertain} uncertain"] if uncertain else []
+    counts = (_amount(part, *counted) for part, counted in viewer.counts(t).items())
+    return " · ".join([f"{float(t / viewer.analysis.driving.fps):.2f} s", *counts, *unsure])
 
 
 def _amount(part: str, seen: int, there: int) -> str:
@@ -96,8 +154,57 @@ def _amount(part: str, seen: int, there: int) -> str:
     return f"{part} found" if seen else f"{part} not found"
 
 
+def _inside(viewer: Viewer, t: float) -> int:
+    return min(max(int(t), 0), len(viewer) - 1)
+
+
+def _count(look: Look) -> int:
+    return bool(look.layers) + len(look.shots)
+
+
+def _region(viewer: Viewer, t: int, look: Look) -> str:
+    t = _inside(viewer, t)
+    if not _count(look):
+        return f'<p class="moment">{NOTHING}</p>'
+    side = SIDES[_count(look)]
+    shots = viewer.pictures(look, t, side)
+    figures = "".join(markup.figure(shot, TITLES[name]) for name, shot in shots.items())
+    height, width = viewer.alignment.target.hw
+    shape = "square" if look.zoom != "all" else "wide" if width > height else "tall"
+    inside = f"""<p class="moment" data-words>{facts(viewer, t, look.below)}</p>
+        <div class="pictures n{len(shots)} {shape}">{figures}</div>"""
+    spec = {"project": viewer.made.folder.name, "written": viewer.written, "look": astuple(look)}
+    return markup.region("frame_pictures", json.dumps(spec), t, inside)
+
+
+def _thumbnail(viewer: Viewer, bad: Bad, below: float) -> str:
+    picture = viewer.motion_picture(replace(THUMBNAIL_LOOK, below=below), bad.frame, THUMBNAIL)
+    why = ", ".join(bad.reasons[:REASONS])
+    return (
+        f'<button data-frame="{bad.frame}" title="Go to frame {bad.frame}: {", ".join(bad.reasons)}">'
+        f'<img src="{markup.data_url(picture)}" alt=""><b>{bad.frame}</b><span>{why}</span></button>'
+    )
+
+
+def _gallery(inside: str) -> str:
+    return f"<h2>Frames to look at first</h2>{inside or markup.say(NO_GALLERY)}"
+
+
+def _transport(fps: float = 25, sound: Path | None = None) -> str:
+    off = "" if sound else "disabled"
+    audio = f'<audio src="gradio_api/file={quote(str(sound))}" preload="auto"></audio>' if sound else ""
+    return f"""<div class="transport" data-fps="{fps}">
+        <button data-do="-1" {off} aria-label="One frame back" title="One frame back (left arrow)">‹</button>
+        <button data-do="play" {off} aria-pressed="false" title="Play and pause (space)">Play</button>
+        <button data-do="1" {off} aria-label="One frame on" title="One frame on (right arrow)">›</button>
+        <label title="Playing speed">Speed <select data-speed {off}>
+            <option value="1">1</option><option value="0.5">½</option><option value="0.25">¼</option></select></label>
+        <label title="Play the voice along"><input type="checkbox" data-sound checked {off}> Sound</label>
+        <span class="keys">Space plays, ← and → step, with Shift by ten</span>{audio}</div>"""
+
+
 def _empty() -> str:
     frames = "".join(
         f'<figure><div class="shot"></div><figcaption>{title}</figcaption></figure>' for title in TITLES.values()
     )
-    return f'<p class="moment">{EMPTY}</p><div class="pictures n4 blank">{frames}</div>'
+    return f'<p class="moment">{EMPTY}</p><div class="pictures n4 tall blank">{frames}</div>'

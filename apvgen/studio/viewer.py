@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,84 +13,48 @@ import numpy as np
 
 from apvgen import pipeline, project
 from apvgen.align import Alignment, Analysis
-from apvgen.errors import MediaError, ProjectError
-from apvgen.media import VideoReader
+from apvgen.errors import ProjectError
 from apvgen.pose import draw_pose
 from apvgen.preview import overlay, portrait
 from apvgen.project import Project
-from apvgen.types import HW, Motion, Track
+from apvgen.studio import closeup
+from apvgen.studio.closeup import Camera, Zoom
+from apvgen.studio.layers import Layer, Pen, draw_layers, uncertain_points
+from apvgen.studio.scaling import fitted, shrunk
+from apvgen.studio.shelf import Shelf
+from apvgen.types import HW, Affine, Motion, Track
 
-View = Literal["driving", "voice", "pose", "overlay"]
+Shot = Literal["motion", "voice", "pose", "overlay"]
 
 OPEN_PROJECTS = 3
-LARGEST_SIDE = 640
-"""Driving frames are kept at this size, px: larger than any picture on the page."""
-HELD_FRAMES = 2000
-"""About 70 MB as JPEG, and 80 s at 25 frames a second; later frames are decoded when asked for."""
-JPEG_QUALITY = 85
-LOOK_BACK = 8
-"""Frames decoded before the wanted one: a video can only be decoded forward, and the slider may be moving backward."""
-LOOK_AHEAD = 24
-"""Frames that are decoded on the way rather than seeking again."""
-ENDED = -LOOK_AHEAD
-"""Where a stream that failed stands: no frame lies ahead of it, so the next one wanted begins another."""
+DIMMED = 0.75
+"""Brightness of a driving frame under its layers."""
 
 
-class Shelf:
-    """The frames of a driving video, small and compressed, so that any of them is there at once.
+@dataclass(frozen=True)
+class Look:
+    """What a person wants to see of a frame.
 
-    `fill` puts them there in their order, in a thread of its own; a frame that is wanted sooner is sought out.
+    layers: what the picture of the motion is made of; without any there is no such picture. shots: the pictures
+    beside it. zoom: what all of them show. below: points that scored less count as uncertain.
     """
 
-    def __init__(self, video: VideoReader) -> None:
-        self._video = video
-        self._held: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._holding = threading.Lock()
-        self._stream, self._next = video.frames(), 0
-        self._seeking = threading.Lock()
-
-    def frame(self, k: int) -> np.ndarray:
-        """Frame `k` of the resampled video, RGB uint8 `[h, w, 3]`, no side above `LARGEST_SIDE`. Raises MediaError."""
-        encoded = self._held.get(k)
-        if encoded is None:
-            with self._seeking:
-                encoded = self._seek(k)
-        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
-
-    def fill(self) -> None:
-        """Decode everything that may be held. Damage ends it silently: it is told to whoever asks for that frame."""
-        with suppress(MediaError):
-            for k, picture in enumerate(self._video.frames(0, HELD_FRAMES)):
-                self._hold(k, picture)
-
-    def _seek(self, k: int) -> np.ndarray:
-        if not self._next <= k < self._next + LOOK_AHEAD:
-            self._next = max(0, k - LOOK_BACK)
-            self._stream = self._video.frames(self._next)
-        missing, self._next = range(self._next, k + 1), ENDED
-        for at in missing:
-            encoded = self._hold(at, next(self._stream))
-        self._next = k + 1
-        return encoded
-
-    def _hold(self, k: int, picture: np.ndarray) -> np.ndarray:
-        small = fitted(picture, LARGEST_SIDE)
-        _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        with self._holding:
-            self._held[k] = encoded
-            while len(self._held) > HELD_FRAMES:
-                self._held.popitem(last=False)
-        return encoded
+    layers: tuple[Layer, ...] = ("frame", "body", "hands", "face", "uncertain")
+    shots: tuple[Shot, ...] = ("voice", "pose", "overlay")
+    zoom: Zoom = "all"
+    below: float = 0.5
 
 
 @dataclass(frozen=True)
 class Viewer:
     """An analysed project, opened for looking at.
 
+    written: the state of its tracks that was opened, a number that every edit changes.
     voice: the talking face alone, large. shelf: None where a motion file drives.
     """
 
     made: Project
+    written: int
     analysis: Analysis
     alignment: Alignment
     reference: np.ndarray
@@ -103,20 +64,37 @@ class Viewer:
     def __len__(self) -> int:
         return len(self.analysis)
 
-    def picture(self, view: View, t: int, side: int) -> np.ndarray:
-        """Output frame `t` as `preview` shows it, RGB uint8 `[h, w, 3]`, no side above `side` px."""
-        match view:
-            case "driving":
-                drawing = self._drawn(self.analysis.driving, t, min(side, LARGEST_SIDE))
-                return overlay(self._driving_frame(t, drawing.shape[:2]), drawing)
-            case "voice":
-                return self._drawn(self.voice, t, side)
-            case "pose":
-                return self._drawn(self.alignment.target, t, side)
-            case "overlay":
-                return overlay(fitted(self.reference, side), self._drawn(self.alignment.target, t, side))
+    @cached_property
+    def edited(self) -> Motion:
+        """What is drawn, a person's corrections included, in driving-video pixels."""
+        return self.alignment.edited
 
-    def found(self, t: int) -> dict[str, tuple[int, int]]:
+    @cached_property
+    def found(self) -> Motion:
+        """The person of the driving video: body and hands as corrected, face as detected."""
+        return Motion(self.edited.body, self.edited.hands, self.analysis.driving.face)
+
+    def pictures(self, look: Look, t: int, side: int) -> dict[Shot, np.ndarray]:
+        """The pictures of output frame `t`, RGB uint8 `[h, w, 3]`, no side above `side` px. Raises MediaError."""
+        shots = {}
+        if look.layers:
+            shots["motion"] = self.motion_picture(look, t, side)
+        if "voice" in look.shots:
+            shots["voice"] = shrunk(self._pose(self.voice, t), side)
+        if "pose" in look.shots or "overlay" in look.shots:
+            shots |= self._target_pictures(look, t, side)
+        return shots
+
+    def motion_picture(self, look: Look, t: int, side: int, aligned: Track | None = None) -> np.ndarray:
+        """The driving frame `t` under the chosen layers; `aligned` stands in for the project's own aligned face."""
+        window, hw = self._driving_camera.window(look.zoom, t, side)
+        picture = self._driving_frame(t, window, hw) if "frame" in look.layers else np.zeros((*hw, 3), np.uint8)
+        if set(look.layers) - {"frame"}:
+            picture = cv2.convertScaleAbs(picture, alpha=DIMMED)
+        draw_layers(Pen(picture, window), self.found, aligned or self.edited.face, t, look.layers, look.below)
+        return picture
+
+    def counts(self, t: int) -> dict[str, tuple[int, int]]:
         """How many points of each part the detector saw in frame `t`, and how many there are."""
         driving = self.analysis.driving
         hands = driving.hands.seen[t]
@@ -127,13 +105,47 @@ class Viewer:
             "face": _count(driving.face, t),
         }
 
-    def _drawn(self, motion: Motion, t: int, side: int) -> np.ndarray:
-        return shrunk(draw_pose(motion, t, self.made.settings.options.face_style), side)
+    def uncertain(self, t: int, below: float) -> int:
+        """How many points of frame `t` were found with a score less than `below`."""
+        return len(uncertain_points(self.analysis.driving, t, below))
 
-    def _driving_frame(self, t: int, hw: HW) -> np.ndarray:
+    def _target_pictures(self, look: Look, t: int, side: int) -> dict[Shot, np.ndarray]:
+        pose, shots = self._pose(self.alignment.target, t), {}
+        if look.zoom == "all":
+            pose, reference = shrunk(pose, side), fitted(self.reference, side)
+        else:
+            reference = self.reference
+        if "pose" in look.shots:
+            shots["pose"] = pose
+        if "overlay" in look.shots:
+            shots["overlay"] = overlay(reference, pose)
+        if look.zoom == "all":
+            return shots
+        window, hw = self._target_camera.window(look.zoom, t, side)
+        return {name: closeup.cut(picture, window, hw) for name, picture in shots.items()}
+
+    @cached_property
+    def _driving_camera(self) -> Camera:
+        return Camera(self.found)
+
+    @cached_property
+    def _target_camera(self) -> Camera:
+        return Camera(self.alignment.target)
+
+    def _pose(self, motion: Motion, t: int) -> np.ndarray:
+        return draw_pose(motion, t, self.made.settings.options.face_style)
+
+    def _driving_frame(self, t: int, window: Affine, hw: HW) -> np.ndarray:
+        """What `window` (pixels of the motion -> pixels of the picture) shows of the driving video; black without."""
         if self.shelf is None:
             return np.zeros((*hw, 3), np.uint8)
-        return cv2.resize(self.shelf.frame(int(self.analysis.driving_index[t])), hw[::-1], interpolation=cv2.INTER_AREA)
+        motion_hw = self.analysis.driving.hw
+        needed = int(np.ceil(max(motion_hw) * window.a.max()))
+        frame = self.shelf.frame(int(self.analysis.driving_index[t]), needed)
+        if not window.b.any():
+            return cv2.resize(frame, hw[::-1], interpolation=cv2.INTER_AREA)
+        from_frame = Affine(np.array(motion_hw[::-1]) / frame.shape[1::-1], np.zeros(2))
+        return closeup.cut(frame, from_frame.then(window), hw)
 
 
 def open_viewer(folder: Path) -> Viewer:
@@ -145,45 +157,29 @@ def open_viewer(folder: Path) -> Viewer:
 
 
 @lru_cache(maxsize=OPEN_PROJECTS)
-def _open(folder: Path, _written: int) -> Viewer:
+def _open(folder: Path, written: int) -> Viewer:
     made = project.load(folder)
     analysis, alignment = project.load_tracks(made)
     return Viewer(
         made,
+        written,
         analysis,
         alignment,
         pipeline.load_reference(made, analysis).image,
         portrait(alignment.voice_face, alignment.target.hw),
-        _shelf(pipeline.driving_video(made)),
+        _shelf(folder, made.settings.inputs["driving"].sha256),
     )
 
 
-def _shelf(video: VideoReader | None) -> Shelf | None:
+@lru_cache(maxsize=OPEN_PROJECTS)
+def _shelf(folder: Path, _driving: str) -> Shelf | None:
+    """The frames of a project's driving video, kept while its tracks are edited."""
+    video = pipeline.driving_video(project.load(folder))
     if video is None:
         return None
     shelf = Shelf(video)
     threading.Thread(target=shelf.fill, daemon=True, name="shelf").start()
     return shelf
-
-
-def fitted(picture: np.ndarray, side: int) -> np.ndarray:
-    """Shrink a picture so that no side is larger than `side`; smaller ones stay as they are."""
-    hw = _within(picture.shape[:2], side)
-    return picture if hw == picture.shape[:2] else cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
-
-
-def shrunk(drawing: np.ndarray, side: int) -> np.ndarray:
-    """Like `fitted`, for lines on black: thickened first, since thin ones would fade away."""
-    hw = _within(drawing.shape[:2], side)
-    if hw == drawing.shape[:2]:
-        return drawing
-    brush = np.ones((ceil(drawing.shape[0] / hw[0]),) * 2, np.uint8)
-    return cv2.resize(cv2.dilate(drawing, brush), hw[::-1], interpolation=cv2.INTER_NEAREST)
-
-
-def _within(hw: HW, side: int) -> HW:
-    scale = min(1.0, side / max(hw))
-    return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))
 
 
 def _count(track: Track, t: int) -> tuple[int, int]:
