@@ -69,3 +69,15 @@ def test_a_taken_port_is_one_sentence(tmp_path):
         outcome = CliRunner().invoke(app.main, ["--port", port, "--projects", str(tmp_path)])
     assert outcome.exit_code == 1
     assert "choose another with --port" in outcome.output
+
+
+def test_the_readme_tells_a_space_what_to_run():
+    front = (ROOT / "README.md").read_text("utf-8").split("---")[1]
+    told = dict(line.split(": ", 1) for line in front.strip().splitlines())
+    pinned = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text("utf-8").split() if "==" in line)
+    assert told["sdk"] == "gradio"
+    assert told["sdk_version"] == pinned["gradio"]
+    assert told["python_version"].strip('"') == "3.11"
+    assert (ROOT / told["app_file"]).is_file()
+    assert len(told["short_description"]) <= 60
+    assert (ROOT / "packages.txt").read_text("utf-8").split()
