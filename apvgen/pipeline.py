@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from apvgen import __version__, project
+from apvgen import __version__, exchange, project
 from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
 from apvgen.config import AlignOptions, Options
 from apvgen.edits import Edits
 from apvgen.errors import NoPersonError
+from apvgen.exchange import Reading
 from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
 from apvgen.media import VideoReader, check_voice, content_hash, read_image
@@ -86,12 +87,18 @@ class Animator:
     def analyse(self, inputs: Mapping[str, Path], folder: Path, on_progress: OnProgress = silent) -> Project:
         """Detect, voice and align, and store the result as a project.
 
-        inputs: role -> path; reference (picture), driving (video or motion file), voice (any file with sound).
+        inputs: role -> path; reference (picture), driving (video, motion file or another tool's track, see `exchange`),
+        voice (any file with sound). The project keeps another tool's track as a motion file.
         Raises InputError and its kinds for inputs that cannot be used.
         """
-        options = self.options
         project.check_roles(inputs)
         project.check_folder(folder)
+        reading = Reading(self.options.limits, self.options.person, default_fps=self.options.fps)
+        with exchange.as_motion_file(Path(inputs["driving"]), reading) as driving:
+            return self._analyse({**inputs, "driving": driving}, folder, on_progress)
+
+    def _analyse(self, inputs: Mapping[str, Path], folder: Path, on_progress: OnProgress) -> Project:
+        options = self.options
         audio = read_voice(Path(inputs["voice"]), options, VOICE_RATE)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)
@@ -125,10 +132,6 @@ class Animator:
     def _read_driving(self, path: Path, frames: int, on_progress: OnProgress) -> tuple[Motion, np.ndarray | None]:
         """The motion, and the boxes of everybody as in `Analysis.people`, both as long as the motion."""
         if path.suffix.lower() == MOTION_SUFFIX:
-            if self.options.person:
-                raise NoPersonError(
-                    f"{path.name} holds the motion of one person; person {self.options.person} is none."
-                )
             return read_motion(path, self.options), None
         options, detector = self.options, self.detector
         video = open_driving(path, options, frames)

@@ -12,6 +12,7 @@ A motion file is an `.npz` (never pickled) with float32 pixels of a picture of s
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,9 @@ from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.types import HW, Layout, Motion, Track
 
 Arrays = Mapping[str, np.ndarray]
+
+_BROKEN = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What a damaged, locked or lying `.npz` makes zipfile and numpy raise."""
 
 
 def track_arrays(name: str, track: Track) -> dict[str, np.ndarray]:
@@ -65,7 +69,7 @@ def load_arrays(path: Path, limit_bytes: int) -> dict[str, np.ndarray]:
             raise LimitError(f"{path.name} unpacks to {unpacked >> 20} MiB; at most {limit_bytes >> 20} MiB are read.")
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise MediaError(f"{path.name} cannot be read as tracks ({error}); export it again.") from error
 
 
@@ -92,8 +96,11 @@ def motion_of_file(path: Path, arrays: Arrays) -> Motion:
     try:
         hw = tuple(int(side) for side in arrays["hw"])
         fps = Fraction(*(int(part) for part in arrays["fps"]))
-        return motion_from(arrays, "driving", hw, fps)
+        motion = motion_from(arrays, "driving", hw, fps)
     except KeyError as error:
         raise MediaError(f"{path.name} is not a motion file: the array {error} is missing.") from error
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise MediaError(f"{path.name} is not a motion file: {error}.") from error
+    if not len(motion) or fps <= 0 or min(hw) <= 0:
+        raise MediaError(f"{path.name} holds {len(motion)} frames of {hw} px at {fps} fps; export it again.")
+    return motion

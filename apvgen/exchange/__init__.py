@@ -16,9 +16,11 @@ from apvgen import tracks
 from apvgen.errors import InputError, NoPersonError
 from apvgen.exchange import echomimic, files, openpose, wholebody
 from apvgen.exchange.people import Reading
+from apvgen.inputs import MOTION_SUFFIX
 from apvgen.types import Motion
 
-MOTION_SUFFIX = ".npz"
+__all__ = ["TRACK_SUFFIXES", "Reading", "as_motion_file", "is_motion_file", "is_track", "read_motion"]
+
 TRACK_SUFFIXES = (MOTION_SUFFIX, files.ZIP)
 """Endings of the files that hold a track and not a video; a folder always is a track."""
 
@@ -49,8 +51,7 @@ def read_motion(path: Path, reading: Reading) -> Motion:
         raise InputError(f"{path.name} is no track; give an .npz, or a folder or .zip of .json or .npy files.")
     if _holds(path, wholebody.KEYPOINTS):
         return wholebody.read(path, reading)
-    if reading.person:
-        raise NoPersonError(f"{path.name} holds the motion of one person; person {reading.person} is none.")
+    _check_person(path, reading)
     return tracks.load_motion(path)
 
 
@@ -58,15 +59,25 @@ def read_motion(path: Path, reading: Reading) -> Motion:
 def as_motion_file(path: Path, reading: Reading) -> Iterator[Path]:
     """A driving input as a video or motion file: another tool's track becomes a motion file of the same name, which is
     there until the block ends; everything else is given back as it is.
+
+    Raises as `read_motion` does.
     """
-    if not is_track(path) or is_motion_file(path) or not path.exists():
+    if not is_track(path) or not path.exists():
         yield path
-        return
-    motion = read_motion(path, reading)
-    with TemporaryDirectory(prefix="apvgen-") as folder:
-        converted = Path(folder) / f"{path.stem}{MOTION_SUFFIX}"
-        tracks.save_motion(converted, motion)
-        yield converted
+    elif is_motion_file(path):
+        _check_person(path, reading)
+        yield path
+    else:
+        motion = read_motion(path, reading)
+        with TemporaryDirectory(prefix="apvgen-") as folder:
+            converted = Path(folder) / f"{path.stem}{MOTION_SUFFIX}"
+            tracks.save_motion(converted, motion)
+            yield converted
+
+
+def _check_person(path: Path, reading: Reading) -> None:
+    if reading.person:
+        raise NoPersonError(f"{path.name} holds the motion of one person; person {reading.person} is none.")
 
 
 def _read_folder(path: Path, reading: Reading) -> Motion:
