@@ -17,7 +17,9 @@ def _choice(kind: object) -> click.Choice:
     return click.Choice(get_args(kind))
 
 
-class _Fps(click.ParamType):
+class Fps(click.ParamType):
+    """A frame rate, also as a fraction."""
+
     name = "fps"
 
     def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
@@ -40,7 +42,9 @@ class _Seconds(click.ParamType):
 _SPAN = (_Seconds(), _Seconds())
 
 
-class _Size(click.ParamType):
+class Size(click.ParamType):
+    """Height and width in pixels."""
+
     name = "HxW"
 
     def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> HW:
@@ -66,7 +70,7 @@ def input_options(required: bool) -> Callable[[Any], Any]:
             "--driving",
             type=click.Path(path_type=Path),
             required=required,
-            help="Video to move like, or a motion .npz.",
+            help="Video to move like; or a motion .npz, or another tool's track (see import).",
         ),
         click.option("--voice", type=click.Path(path_type=Path), required=required, help="Any file with speech in it."),
     )
@@ -80,8 +84,8 @@ def setting(flag: str, default: object, text: str = "", **more: Any) -> Callable
 _DEFAULTS = config.Options()
 
 setting_options = stack(
-    setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=_Fps()),
-    setting("--size", "768x512", "Height and width of the result, px.", type=_Size()),
+    setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=Fps()),
+    setting("--size", "768x512", "Height and width of the result, px.", type=Size()),
     setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
     setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
     setting(
