@@ -1,0 +1,63 @@
+"""Peak memory of sampling and decoding clips of growing length with a tiny model: only latents may grow with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from apvgen.process import keep_freed_memory
+from apvgen.sampler.conditioning import Conditioning
+from apvgen.sampler.decode import decode
+from apvgen.sampler.denoise import denoise
+from apvgen.sampler.settings import Decoding, Settings
+from benchmarks._jobs import REDUCED_EMBEDDING, random_job, tiny_models
+
+LENGTHS = tuple(map(int, os.environ.get("APVGEN_BENCHMARK_FRAMES", "50,200,600").split(",")))
+HW = (128, 128)
+SETTINGS = Settings(schedule="karras-2", guidance_min=1, guidance_max=1, window=12, overlap=2)
+KB = 1024
+
+
+def run() -> dict[str, object]:
+    """Peak MB of a process of its own for each length, and what a further frame costs against what it holds."""
+    peaks = {frames: _in_process(frames) for frames in LENGTHS}
+    (few, low), (many, high) = min(peaks.items()), max(peaks.items())
+    return {
+        "hw": HW,
+        "peak_mb_by_frames": {frames: round(kb / KB, 1) for frames, kb in peaks.items()},
+        "kb_per_further_frame": round((high - low) / (many - few), 2),
+        "kb_of_a_frames_latents": HW[0] * HW[1] // 64 * 4 * 4 / KB,
+        "kb_of_a_picture": HW[0] * HW[1] * 3 / KB,
+    }
+
+
+def _in_process(frames: int) -> int:
+    command = [sys.executable, "-m", "benchmarks.sampler_memory", str(frames)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(frames: int) -> int:
+    """Sample and decode `frames`, whose poses are drawn as they are asked for; the peak of this process in KB."""
+    keep_freed_memory()
+    models, picture = tiny_models(), random_job(1, HW, REDUCED_EMBEDDING, SETTINGS)
+    image = picture.image_latents[0]
+    conditioning = Conditioning(picture.image_embeds[:, None], image, image)
+    latents = denoise(models, conditioning, _draw, frames, SETTINGS)
+    deque(decode(models.vae, latents, Decoding(chunk=4, overlap=1)), maxlen=0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _draw(poses: Sequence[int]) -> np.ndarray:
+    return np.stack([np.full((*HW, 3), pose % 256, np.uint8) for pose in poses])
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))
