@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apvgen import __version__, config
-from apvgen.cli import checkpoints, options, rendering
+from apvgen.cli import check, checkpoints, options, rendering
 from apvgen.cli.progress import progress
 from apvgen.errors import ApvgenError, Cancelled, InputError
 from apvgen.process import wait_calmly
@@ -35,6 +35,7 @@ def cli() -> None:
 
 
 cli.add_command(checkpoints.checkpoints)
+cli.add_command(check.check)
 
 
 @cli.command()

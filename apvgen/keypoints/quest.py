@@ -13,7 +13,7 @@ from apvgen.keypoints.people import PersonTrack, overlap
 _LEAST_FIT = 0.2
 """IoU of a person's box found in a frame with the box expected there."""
 
-_LEAST_APART = 0.3
+LEAST_APART = 0.3
 """Distance of two boxes' centres, in their mean side, below which one person stands before the other."""
 
 _CLEARLY = 0.1
@@ -114,6 +114,13 @@ class Search:
         return not np.isfinite(self.others[:, start:stop]).any()
 
 
+def apart(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """From the centre of one box `[..., 4]` to that of another, in their mean side: `[..., 2]`, NaN where one is."""
+    return (other[..., :2] + other[..., 2:] - mine[..., :2] - mine[..., 2:]) / (
+        mine[..., 2:] - mine[..., :2] + other[..., 2:] - other[..., :2]
+    )
+
+
 def territory(mine: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
     """The part `[4]` of a picture, infinite where nobody bounds it, that may show the person of one of some boxes."""
     free = np.array([-np.inf, -np.inf, np.inf, np.inf])
@@ -127,11 +134,11 @@ def _cede(free: np.ndarray, mine: np.ndarray, other: np.ndarray) -> None:
 
     Arms reach beyond boxes, so a gap between the two stays free; an overlap is halved.
     """
-    apart = (other[:2] + other[2:] - mine[:2] - mine[2:]) / (mine[2:] - mine[:2] + other[2:] - other[:2])
-    axis = int(np.argmax(abs(apart)))
-    if abs(apart[axis]) < _LEAST_APART:
+    away = apart(mine, other)
+    axis = int(np.argmax(abs(away)))
+    if abs(away[axis]) < LEAST_APART:
         return
-    if apart[axis] > 0:
+    if away[axis] > 0:
         free[axis + 2] = min(free[axis + 2], max(other[axis], (mine[axis + 2] + other[axis]) / 2))
     else:
         free[axis] = max(free[axis], min(other[axis + 2], (mine[axis] + other[axis + 2]) / 2))

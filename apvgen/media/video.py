@@ -91,9 +91,20 @@ class VideoReader:
             )
         self.frame_count = left if max_frames is None else min(left, max_frames)
         shown = shown_at(self._index.stamps, self._index.time_base, self.fps, first_frame + self.frame_count)
-        self._sources = shown[first_frame:]
+        self._first_frame, self._sources = first_frame, shown[first_frame:]
         self._limits = limits
         self._threads = threads
+
+    @property
+    def sources(self) -> np.ndarray:
+        """int64 `[frame_count]`: which picture of the file each frame shows, counted from its first."""
+        return self._sources
+
+    def lags(self) -> np.ndarray:
+        """float64 `[frame_count]`: seconds from the stamp of the picture that a frame shows to the frame's own time."""
+        stamps = self._index.stamps[self._sources] - self._index.stamps[0]
+        times = (self._first_frame + np.arange(self.frame_count)) / float(self.fps)
+        return times - stamps * float(self._index.time_base)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         """RGB uint8 `[*hw, 3]` arrays, the caller's own; the same as `list(self.frames())[start:stop]`.
