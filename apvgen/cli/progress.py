@@ -13,6 +13,7 @@ STAGES = {
     "detect": "Detecting",
     "voice": "Voice to face",
     "preview": "Preview",
+    "export": "Exporting",
     "draft": "Draft render",
     "stick": "Pose frames",
     "load": "Loading",
