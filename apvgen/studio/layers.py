@@ -63,29 +63,29 @@ class Pen:
             cv2.circle(self.picture, point, radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
-def draw_layers(pen: Pen, motion: Motion, aligned: Track, t: int, layers: Collection[Layer], below: float) -> None:
-    """Draw the chosen layers of frame `t`.
+def draw_layers(pen: Pen, person: Motion, aligned: Track, layers: Collection[Layer], below: float) -> None:
+    """Draw the chosen layers of one frame.
 
-    motion: what was found, in the window's source pixels; aligned: the voice-driven face after FDA, in the same.
-    below: points that scored less are drawn red when the layer `uncertain` is on, whatever their own layer.
+    person: a motion of that frame alone, in the window's source pixels. aligned: the voice-driven face after FDA, in
+    the same. below: points that scored less are drawn red when the layer `uncertain` is on, whatever their own layer.
     """
     if "face" in layers:
-        _draw_face(pen, motion.face, t, COLOURS["face"])
+        _draw_face(pen, person.face, COLOURS["face"])
     if "aligned" in layers:
-        _draw_face(pen, aligned, t, COLOURS["aligned"])
+        _draw_face(pen, aligned, COLOURS["aligned"])
     if "body" in layers:
-        _draw_joined(pen, motion.body.xy[t], motion.body.seen[t], _LIMBS, COLOURS["body"])
+        _draw_joined(pen, person.body.xy[0], person.body.seen[0], _LIMBS, COLOURS["body"])
     if "hands" in layers:
         for side, name in enumerate(("left_hand", "right_hand")):
-            _draw_joined(pen, motion.hands.xy[t, side], motion.hands.seen[t, side], _FINGERS, COLOURS[name])
+            _draw_joined(pen, person.hands.xy[0, side], person.hands.seen[0, side], _FINGERS, COLOURS[name])
     if "uncertain" in layers:
-        pen.dots(uncertain_points(motion, t, below), RED, _RED_DOT)
+        pen.dots(uncertain_points(person, below), RED, _RED_DOT)
 
 
-def uncertain_points(motion: Motion, t: int, below: float) -> np.ndarray:
-    """The points `[N, 2]` of frame `t` that were found with a score less than `below`."""
-    parts = (motion.body, motion.hands, motion.face)
-    return np.concatenate([part.xy[t][part.seen[t] & (part.score[t] < below)] for part in parts])
+def uncertain_points(person: Motion, below: float) -> np.ndarray:
+    """The points `[N, 2]` of all frames that were found with a score less than `below`."""
+    parts = (person.body, person.hands, person.face)
+    return np.concatenate([part.xy[part.seen & (part.score < below)] for part in parts])
 
 
 def _draw_joined(pen: Pen, xy: np.ndarray, seen: np.ndarray, joins: np.ndarray, colour: tuple) -> None:
@@ -93,5 +93,5 @@ def _draw_joined(pen: Pen, xy: np.ndarray, seen: np.ndarray, joins: np.ndarray, 
     pen.dots(xy[seen], colour, _DOT)
 
 
-def _draw_face(pen: Pen, face: Track, t: int, colour: tuple) -> None:
-    pen.lines(face.xy[t], face.seen[t], _MESH, colour, thin=True)
+def _draw_face(pen: Pen, face: Track, colour: tuple) -> None:
+    pen.lines(face.xy[0], face.seen[0], _MESH, colour, thin=True)

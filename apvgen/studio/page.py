@@ -10,7 +10,7 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import analysis, inputs, markup, rendering, scrub, settings, strip
+from apvgen.studio import analysis, inputs, lab, markup, rendering, scrub, settings, strip
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -45,6 +45,7 @@ class Page:
     settings: settings.Panel
     analysis: analysis.Panel
     scrub: scrub.Panel
+    lab: lab.Panel
     rendering: rendering.Panel
 
     @property
@@ -63,6 +64,7 @@ def build(studio: Studio) -> gr.Blocks:
         page = _lay_out(studio)
         inputs.wire(page.inputs, studio)
         scrub.wire(page.scrub, studio, page.opened)
+        _wire_lab(page, studio)
         _wire_analysis(page, studio)
         _wire_rendering(page, studio)
         _wire_opening(page, studio, blocks)
@@ -79,10 +81,12 @@ def _lay_out(studio: Studio) -> Page:
                 options, analysing = settings.build(), analysis.build()
         with gr.Column(scale=9, min_width=320, elem_classes="side"):
             with gr.Column(elem_classes="sheet", elem_id="inspect"):
-                frames = scrub.build(studio)
+                frames = scrub.build(studio, lab.mode_pictures)
+            with gr.Column(elem_classes="sheet"):
+                laboratory = lab.build()
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
-    return Page(*names, cards, options, analysing, frames, renders)
+    return Page(*names, cards, options, analysing, frames, laboratory, renders)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -135,6 +139,25 @@ def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
 def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) -> None:
     """What takes a moment, after the pictures are there."""
     opened.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
+    given = [page.opened, page.scrub.frame, page.lab.unfolded]
+    opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
+
+
+def _wire_lab(page: Page, studio: Studio) -> None:
+    lab.wire(page.lab, studio, page.opened, page.scrub.frame)
+    given = [page.opened, page.lab.mode, page.lab.smoothing]
+    used = page.lab.use.click(bound(studio, lab.use), given, None, **lab.GROUP)
+    shows = [page.analysis.findings, page.scrub.pictures, page.settings.mode, page.settings.smoothing]
+    frames = [page.opened, page.scrub.frame, *page.scrub.look]
+    changed = used.success(bound(studio, realigned), frames, shows, **scrub.GROUP)
+    _follow_opening(changed, page, studio)
+
+
+def realigned(studio: Studio, name: str, t: float, *look: object) -> tuple:
+    """Findings, pictures and the two options of a project whose face was placed in another way."""
+    made = studio.store.open(name)
+    options = made.settings.options.align
+    return analysis.shown(made), scrub.redrawn(studio, name, t, *look), options.mode, options.smoothing
 
 
 def reopen(studio: Studio, opened: str, running: str, *look: object) -> tuple:

@@ -7,23 +7,20 @@ gradio's: it waits for nothing in the queue, so that neither an analysis nor a r
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
-from pathlib import Path
 from typing import get_args
-from urllib.parse import quote
 
 import gradio as gr
 
 from apvgen.errors import InputError
 from apvgen.project import Project
-from apvgen.studio import markup
+from apvgen.studio import markup, player
 from apvgen.studio.closeup import Zoom
-from apvgen.studio.context import QUIET, Studio, answering, bound
+from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.layers import Layer
 from apvgen.studio.viewer import Look, Shot, Viewer, open_viewer
 from apvgen.studio.worst import Bad, worst_frames
-
-PLAYER = Path(__file__).with_name("player.js")
 
 LAYERS = [
     ("Driving frame", "frame"),
@@ -71,10 +68,12 @@ class Panel:
         return [self.transport, self.frame, self.pictures]
 
 
-def build(studio: Studio) -> Panel:
-    """Lay the pictures out below their slider, which so keeps its place whatever is shown."""
-    asked = answering(studio, frame_pictures)
-    transport = gr.HTML(_transport(), js_on_load=PLAYER.read_text("utf-8"), server_functions=[asked])
+def build(studio: Studio, *drawers: Callable) -> Panel:
+    """Lay the pictures out below their slider, which so keeps its place whatever is shown.
+
+    drawers: what else on the page follows the slider (player.py).
+    """
+    transport = player.build(studio, [frame_pictures, *drawers])
     frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
     pictures = gr.HTML(_empty(), elem_id="pictures")
     with gr.Column(elem_classes="switches"):
@@ -104,7 +103,7 @@ def frame_pictures(studio: Studio, spec: str, t: int) -> dict[str, object]:
     """What a region of `spec` (see player.js) shows of frame `t`: `pictures`, addresses in order, and `words`."""
     wanted = json.loads(spec)
     viewer = open_viewer(studio.store.folder(wanted["project"]))
-    look, t = look_of(*wanted["look"]), _inside(viewer, t)
+    look, t = look_of(*wanted["look"]), viewer.inside(t)
     shots = viewer.pictures(look, t, SIDES[_count(look)])
     return {"pictures": [markup.data_url(shot) for shot in shots.values()], "words": facts(viewer, t, look.below)}
 
@@ -120,14 +119,14 @@ def look_of(layers: object, shots: object, zoom: object, below: object) -> Look:
 def shown(studio: Studio, made: Project | None, *look: object) -> tuple:
     """Player, slider and pictures of a project that was just opened, or of none."""
     if made is None:
-        return _transport(), gr.Slider(interactive=False), _empty()
+        return player.buttons(), gr.Slider(interactive=False), _empty()
     viewer = open_viewer(made.folder)
     voice = made.settings.inputs["voice"]
     sound = studio.lend(made.input_path("voice"), voice.name, voice.sha256)
     fps = float(viewer.analysis.driving.fps)
     label = f"Frame (0 to {len(viewer) - 1}, {fps:.4g} a second)"
     slider = gr.Slider(maximum=max(1, len(viewer) - 1), value=0, label=label, interactive=True)
-    return _transport(fps, sound), slider, _region(viewer, 0, look_of(*look))
+    return player.buttons(fps, sound), slider, _region(viewer, 0, look_of(*look))
 
 
 def worst(studio: Studio, name: str, below: float) -> str:
@@ -154,16 +153,12 @@ def _amount(part: str, seen: int, there: int) -> str:
     return f"{part} found" if seen else f"{part} not found"
 
 
-def _inside(viewer: Viewer, t: float) -> int:
-    return min(max(int(t), 0), len(viewer) - 1)
-
-
 def _count(look: Look) -> int:
     return bool(look.layers) + len(look.shots)
 
 
 def _region(viewer: Viewer, t: int, look: Look) -> str:
-    t = _inside(viewer, t)
+    t = viewer.inside(t)
     if not _count(look):
         return f'<p class="moment">{NOTHING}</p>'
     side = SIDES[_count(look)]
@@ -188,19 +183,6 @@ def _thumbnail(viewer: Viewer, bad: Bad, below: float) -> str:
 
 def _gallery(inside: str) -> str:
     return f"<h2>Frames to look at first</h2>{inside or markup.say(NO_GALLERY)}"
-
-
-def _transport(fps: float = 25, sound: Path | None = None) -> str:
-    off = "" if sound else "disabled"
-    audio = f'<audio src="gradio_api/file={quote(str(sound))}" preload="auto"></audio>' if sound else ""
-    return f"""<div class="transport" data-fps="{fps}">
-        <button data-do="-1" {off} aria-label="One frame back" title="One frame back (left arrow)">‹</button>
-        <button data-do="play" {off} aria-pressed="false" title="Play and pause (space)">Play</button>
-        <button data-do="1" {off} aria-label="One frame on" title="One frame on (right arrow)">›</button>
-        <label title="Playing speed">Speed <select data-speed {off}>
-            <option value="1">1</option><option value="0.5">½</option><option value="0.25">¼</option></select></label>
-        <label title="Play the voice along"><input type="checkbox" data-sound checked {off}> Sound</label>
-        <span class="keys">Space plays, ← and → step, with Shift by ten</span>{audio}</div>"""
 
 
 def _empty() -> str:

@@ -49,7 +49,7 @@ class Look:
 class Viewer:
     """An analysed project, opened for looking at.
 
-    written: the state of its tracks that was opened, a number that every edit changes.
+    written: when what was opened was written, a number that every edit changes.
     voice: the talking face alone, large. shelf: None where a motion file drives.
     """
 
@@ -86,13 +86,21 @@ class Viewer:
         return shots
 
     def motion_picture(self, look: Look, t: int, side: int, aligned: Track | None = None) -> np.ndarray:
-        """The driving frame `t` under the chosen layers; `aligned` stands in for the project's own aligned face."""
+        """The driving frame `t` under the chosen layers.
+
+        aligned: a face of one frame, in driving-video pixels, in place of the project's own.
+        """
         window, hw = self._driving_camera.window(look.zoom, t, side)
         picture = self._driving_frame(t, window, hw) if "frame" in look.layers else np.zeros((*hw, 3), np.uint8)
         if set(look.layers) - {"frame"}:
             picture = cv2.convertScaleAbs(picture, alpha=DIMMED)
-        draw_layers(Pen(picture, window), self.found, aligned or self.edited.face, t, look.layers, look.below)
+        aligned = aligned or self.edited.face.take([t])
+        draw_layers(Pen(picture, window), self.found.take([t]), aligned, look.layers, look.below)
         return picture
+
+    def inside(self, t: float) -> int:
+        """The frame of that number, or the first or the last where there is none."""
+        return min(max(int(t), 0), len(self) - 1)
 
     def counts(self, t: int) -> dict[str, tuple[int, int]]:
         """How many points of each part the detector saw in frame `t`, and how many there are."""
@@ -107,7 +115,7 @@ class Viewer:
 
     def uncertain(self, t: int, below: float) -> int:
         """How many points of frame `t` were found with a score less than `below`."""
-        return len(uncertain_points(self.analysis.driving, t, below))
+        return len(uncertain_points(self.analysis.driving.take([t]), below))
 
     def _target_pictures(self, look: Look, t: int, side: int) -> dict[Shot, np.ndarray]:
         pose, shots = self._pose(self.alignment.target, t), {}
@@ -151,7 +159,7 @@ class Viewer:
 def open_viewer(folder: Path) -> Viewer:
     """The viewer of a project folder; the last few stay open. Raises ProjectError, MediaError."""
     try:
-        return _open(folder, (folder / "tracks.npz").stat().st_mtime_ns)
+        return _open(folder, max((folder / file).stat().st_mtime_ns for file in ("project.json", "tracks.npz")))
     except FileNotFoundError as error:
         raise ProjectError("The open project is gone from this machine; start a new one.") from error
 
