@@ -50,8 +50,10 @@ def frames(path: Path, suffix: str, limits: Limits) -> Iterator[Frame]:
             raise LimitError(f"{path.name} holds {len(names)} frames; at most {most} are read.")
         left = min(MOST_BYTES, limits.file_bytes)
         for name in _in_order(names, path.name):
-            content = files.read(name, min(left, MOST_BYTES_A_FRAME))
+            content = files.read(name)
             left -= len(content)
+            if left < 0:
+                raise LimitError(f"{path.name} unpacks to more than {min(MOST_BYTES, limits.file_bytes) >> 20} MiB.")
             yield PurePosixPath(name).name, content
 
 
@@ -108,9 +110,9 @@ class _Folder:
         self._path = path
         self.names = [file.name for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
 
-    def read(self, name: str, most: int) -> bytes:
+    def read(self, name: str) -> bytes:
         with (self._path / name).open("rb") as handle:
-            return _bounded(handle, most, name)
+            return _bounded(handle, name)
 
 
 class _Zip:
@@ -120,10 +122,10 @@ class _Zip:
         self._archive, self._name = archive, name
         self.names = [entry.filename for entry in archive.infolist() if self._counts(entry)]
 
-    def read(self, name: str, most: int) -> bytes:
+    def read(self, name: str) -> bytes:
         try:
             with self._archive.open(name) as handle:
-                return _bounded(handle, most, name)
+                return _bounded(handle, name)
         except (RuntimeError, NotImplementedError) as error:
             raise MediaError(f"{self._name} is locked or packed in a rare way ({error}); zip it again.") from error
 
@@ -152,12 +154,11 @@ def _opened(path: Path) -> Iterator[_Folder | _Zip]:
         raise MediaError(f"{path.name} cannot be read ({error}); zip or export it again.") from error
 
 
-def _bounded(handle: IO[bytes], most: int, name: str) -> bytes:
-    content = handle.read(most + 1)
-    if len(content) > most:
-        raise LimitError(
-            f"{PurePosixPath(name).name} is larger than a frame of a track can be ({most >> 10} KiB left)."
-        )
+def _bounded(handle: IO[bytes], name: str) -> bytes:
+    content = handle.read(MOST_BYTES_A_FRAME + 1)
+    if len(content) > MOST_BYTES_A_FRAME:
+        most = MOST_BYTES_A_FRAME >> 20
+        raise LimitError(f"{PurePosixPath(name).name} unpacks to more than {most} MiB; give one file a frame.")
     return content
 
 
