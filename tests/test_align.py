@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from walking_person import same
 
-from apvgen.align import Analysis, align
+from apvgen.align import Analysis, align, move_points
 from apvgen.config import AlignOptions
-from apvgen.edits import Edits
-from apvgen.fda import STABLE_LANDMARKS, Override
+from apvgen.edits import Bridge, Edits, Mirror, Override, PointEdit
+from apvgen.errors import InputError
+from apvgen.fda import STABLE_LANDMARKS
 
 HW_OUT = (768, 512)
 EXACT = AlignOptions(smoothing=0)
@@ -70,3 +72,65 @@ def test_without_body_fitting_the_whole_driving_picture_is_kept(analysis):
 def test_parts_of_different_length_are_refused(analysis):
     with pytest.raises(ValueError, match="same number of frames"):
         replace(analysis, driving_index=np.arange(3))
+
+
+def test_the_face_turns_about_its_own_centre_and_key_frames_around_it_hold_everything_else(analysis):
+    plain = align(analysis, EXACT, Edits(), HW_OUT).target
+    keys = (Override(4), Override(5, rotation=90.0), Override(6))
+    turned = align(analysis, EXACT, Edits(keys), HW_OUT).target
+    face = plain.face.xy[5]
+    x, y = np.moveaxis(face - (face.min(0) + face.max(0)) / 2, -1, 0)
+    np.testing.assert_allclose(turned.face.xy[5], (face.min(0) + face.max(0)) / 2 + np.stack([-y, x], -1), atol=0.01)
+    assert same(plain, turned, [t for t in range(12) if t != 5])
+
+
+def test_a_hidden_face_is_not_drawn_not_even_its_moved_points(analysis):
+    edits = Edits((Override(3, visible=False), Override(5)), (PointEdit("face", 9, 4, (1.0, 2.0)),))
+    alignment = align(analysis, EXACT, edits, HW_OUT)
+    assert alignment.target.face.frames_seen.tolist() == [True] * 3 + [False] * 2 + [True] * 7
+    assert np.isnan(alignment.fda.a).all(1).tolist() == [False] * 3 + [True] * 2 + [False] * 7
+
+
+@pytest.mark.parametrize("part", ["body", "face"])
+def test_a_moved_point_is_where_it_was_put_in_driving_pixels_and_nothing_else_changes(analysis, part):
+    plain = align(analysis, EXACT, Edits(), HW_OUT)
+    moved = align(analysis, EXACT, Edits(points=(PointEdit(part, 8, 4, (321.0, 123.0)),)), HW_OUT)
+    point = getattr(moved.target, part).xy[4, 8]
+    np.testing.assert_allclose(point, plain.body_fit.apply(np.array([321.0, 123.0])), atol=1e-3)
+    np.testing.assert_allclose(getattr(moved.edited, part).xy[4, 8], (321, 123), atol=1e-3)
+    np.testing.assert_array_equal(moved.body_fit.a, plain.body_fit.a)
+    assert same(plain.target, moved.target, [t for t in range(12) if t != 4])
+    assert not same(plain.target, moved.target, [4])
+
+
+@pytest.mark.parametrize("mode", ["paper", "stable", "head_pose"])
+def test_a_moved_point_of_the_face_keeps_its_place_in_every_mode(analysis, mode):
+    edits = Edits(points=(PointEdit("face", 8, 4, (321.0, 123.0)),))
+    edited = align(analysis, replace(EXACT, mode=mode), edits, HW_OUT).edited
+    np.testing.assert_allclose(edited.face.xy[4, 8], (321, 123), atol=1e-3)
+
+
+def test_a_long_gap_is_bridged_where_a_person_wants_it(analysis):
+    whole = align(analysis, EXACT, Edits(), HW_OUT).target.face
+    gap = without_face(analysis, slice(2, 9))
+    for bridge, frames in [(Bridge(2, 8), range(12)), (Bridge(2, 7), [0, 1, 9, 10, 11])]:
+        face = align(gap, EXACT, Edits(bridges=(bridge,)), HW_OUT).target.face
+        assert np.flatnonzero(face.frames_seen).tolist() == list(frames)
+    bridged = align(gap, EXACT, Edits(bridges=(Bridge(2, 8),)), HW_OUT).target.face
+    np.testing.assert_allclose(bridged.xy[2:9].mean(1), whole.xy[2:9].mean(1), atol=3.0)
+
+
+def test_moving_points_is_aligning_again_to_the_byte(analysis):
+    face = (Override(3, (1.2, 0.9), (0.1, 0.2), 7.0), Override(8, visible=False), Override(10))
+    points = (PointEdit("face", 9, 4, (300.0, 200.0), 3, 9, "fade"), Mirror(2, 5, "all"))
+    before = align(analysis, AlignOptions(), Edits(face), HW_OUT)
+    again = align(analysis, AlignOptions(), Edits(face, points), HW_OUT)
+    quick = move_points(analysis, before, Edits(face, points))
+    assert same(quick.target, again.target)
+    np.testing.assert_array_equal(quick.fda.b, again.fda.b)
+    assert same(move_points(analysis, quick, Edits(face)).target, before.target)
+
+
+def test_an_edit_beyond_the_clip_is_refused(analysis):
+    with pytest.raises(InputError, match="Frame 12 cannot be edited"):
+        align(analysis, EXACT, Edits((Override(12),)), HW_OUT)

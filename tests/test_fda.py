@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -163,7 +165,62 @@ def test_overrides_scale_about_the_box_and_shift_in_face_sizes(face):
     assert fda.override(fitted, still, []) is fitted
 
 
-@pytest.mark.parametrize("bad", [{"scale": (0.0, 1.0)}, {"offset": (99.0, 0.0)}, {"frame": -1}])
+@pytest.mark.parametrize("bad", [{"scale": (0.0, 1.0)}, {"offset": (99.0, 0.0)}, {"frame": -1}, {"rotation": 181.0}])
 def test_senseless_overrides_are_refused(bad):
     with pytest.raises(ValueError, match=r"must|counts"):
         Override(**{"frame": 0, **bad})
+
+
+def test_rotation_turns_the_face_clockwise_about_the_centre_of_its_box(face):
+    turned = fda.tilt(face, [Override(0, rotation=90.0)])
+    centre = (face.min(1) + face.max(1))[:, None] / 2
+    right_of_centre, below_centre = (centre + offset for offset in ([30.0, 0.0], [0.0, 30.0]))
+    np.testing.assert_allclose(turned - centre, np.stack([-(face - centre)[..., 1], (face - centre)[..., 0]], -1))
+    probe = np.concatenate([face, right_of_centre], 1)
+    np.testing.assert_allclose(fda.tilt(probe, [Override(0, rotation=90.0)])[:, -1:], below_centre)
+
+
+def test_rotation_keeps_lengths_and_is_undone_by_its_opposite_while_the_centre_stays(face):
+    tilted = fda.tilt(face, [Override(0, rotation=37.0)])
+    np.testing.assert_allclose(
+        np.linalg.norm(np.diff(tilted, axis=1), axis=-1), np.linalg.norm(np.diff(face, axis=1), axis=-1)
+    )
+    half_turn = [Override(0, rotation=180.0)]  # leaves the box, and so its centre, where it is
+    np.testing.assert_allclose(fda.tilt(fda.tilt(face, half_turn), half_turn), face)
+
+
+def test_rotation_is_linear_between_key_frames_and_leaves_upright_frames_to_the_byte(face):
+    still = np.repeat(face[:1], 8, 0)
+    keys = [Override(2), Override(6, rotation=40.0), Override(7)]
+    tilted = fda.tilt(still, keys)
+    arm, found = (points[:, 234] - (still[0].min(0) + still[0].max(0)) / 2 for points in (tilted, still))
+    angle = np.degrees(np.arctan2(arm[:, 1], arm[:, 0]) - np.arctan2(found[:, 1], found[:, 0]))
+    np.testing.assert_allclose((angle + 180) % 360 - 180, [0, 0, 0, 10, 20, 30, 40, 0], atol=1e-9)
+    assert (tilted[[0, 1, 2, 7]] == still[[0, 1, 2, 7]]).all()
+
+
+def test_visibility_is_a_step_that_holds_until_the_next_key_frame(face):
+    fitted = Affine(np.full((8, 2), 2.0), np.full((8, 2), 10.0))
+    keys = [Override(6), Override(3, visible=False)]
+    assert fda.visible(keys, 8).tolist() == [True, True, True, False, False, False, True, True]
+    hidden = fda.override(fitted, face, keys)
+    assert np.isnan(hidden.a).all(1).tolist() == [False] * 3 + [True] * 3 + [False] * 2
+    assert (hidden.b[[0, 1, 2, 6, 7]] == fitted.b[[0, 1, 2, 6, 7]]).all()
+
+
+def test_the_correction_of_a_frame_is_what_the_key_frames_make_of_it():
+    keys = [Override(2, (1.0, 1.0), (0.0, 0.0), 0.0), Override(6, (2.0, 3.0), (0.4, -0.4), 20.0, visible=False)]
+    assert fda.override_at(keys, 3) == Override(3, (1.25, 1.5), (0.1, -0.1), 5.0, True)
+    assert fda.override_at(keys, 9) == replace(keys[1], frame=9)
+    assert fda.override_at((), 4) == Override(4)
+
+
+def test_wanted_gaps_are_bridged_however_long_they_are():
+    values = np.arange(30, dtype=float)[:, None] * 3
+    holes = values.copy()
+    holes[4:14], holes[18:28] = np.nan, np.nan
+    wanted = np.zeros(30, bool)
+    wanted[4:20] = True
+    filled = fda.bridge_gaps(holes, 5, wanted)
+    np.testing.assert_allclose(filled[4:14], values[4:14])
+    assert np.isnan(filled[18:28]).all(), "a gap was bridged of which only a part was wanted"

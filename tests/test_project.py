@@ -7,9 +7,8 @@ import pytest
 from apvgen import project
 from apvgen.align import align
 from apvgen.config import AlignOptions, Options
-from apvgen.edits import Edits
+from apvgen.edits import Edits, Override, PointEdit
 from apvgen.errors import InputError, ProjectError
-from apvgen.fda import Override
 
 
 @pytest.fixture
@@ -90,6 +89,55 @@ def test_missing_inputs_are_named(tmp_path, inputs):
         project.create(tmp_path / "p", {role: inputs[role] for role in ("reference", "driving")}, Options())
     with pytest.raises(InputError, match=r"driving file .*gone\.mp4 does not exist"):
         project.create(tmp_path / "p", {**inputs, "driving": tmp_path / "gone.mp4"}, Options())
+
+
+def test_a_project_of_the_first_schema_opens_with_its_overrides_as_edits(tmp_path, inputs, analysis):
+    made = project.create(tmp_path / "p", inputs, Options())
+    stored = json.loads((made.folder / "project.json").read_text())
+    del stored["edits"]
+    overrides = [{"frame": 3, "scale": [1.5, 1.0], "offset": [0.0, 0.25]}]
+    (made.folder / "project.json").write_text(json.dumps({**stored, "schema": 1, "overrides": overrides}))
+    old = project.load(made.folder)
+    assert old.settings.edits == Edits((Override(3, (1.5, 1.0), (0.0, 0.25)),))
+    written = old.with_settings(report={"frames": 12})
+    assert json.loads((made.folder / "project.json").read_text())["schema"] == project.SCHEMA
+    assert project.load(made.folder) == written
+
+
+def test_tracks_without_a_word_on_who_made_them_are_taken_as_they_are(tmp_path, inputs, analysis):
+    made = project.create(tmp_path / "p", inputs, Options())
+    alignment = align(analysis, AlignOptions(mode="paper"), Edits(), (768, 512))
+    project.save_tracks(made, analysis, alignment)
+    arrays = project.tracks.load_arrays(made.folder / "tracks.npz", 2**30)
+    del arrays["made_by"]
+    project.tracks.save_arrays(made.folder / "tracks.npz", arrays)
+    np.testing.assert_array_equal(project.load_tracks(made)[1].fda.a, alignment.fda.a)
+
+
+def test_tracks_of_other_edits_are_not_shown_as_if_they_were_of_these(tmp_path, inputs, analysis):
+    """What remains when a process is killed after it has written settings and before it has written tracks."""
+    made = project.create(tmp_path / "p", inputs, Options())
+    project.save_tracks(made, analysis, align(analysis, AlignOptions(), Edits(), (768, 512)))
+    edits = Edits((Override(2, rotation=8.0),), (PointEdit("body", 4, 5, (10.0, 20.0)),))
+    for changes in ({"edits": edits}, {"options": Options(align=AlignOptions(mode="paper"))}):
+        ahead = made.with_settings(**changes)
+        expected = align(analysis, ahead.settings.options.align, ahead.settings.edits, (768, 512)).target
+        shown = project.load_tracks(project.load(made.folder))[1].target
+        np.testing.assert_array_equal(shown.face.xy, expected.face.xy)
+        np.testing.assert_array_equal(shown.body.xy, expected.body.xy)
+
+
+def test_a_project_is_changed_by_one_at_a_time(tmp_path, inputs, monkeypatch):
+    made = project.create(tmp_path / "p", inputs, Options())
+    monkeypatch.setattr(project, "LOCK_SECONDS", 0.05)
+    with (
+        project.locked(made.folder),
+        pytest.raises(ProjectError, match="being changed elsewhere"),
+        project.locked(made.folder),
+    ):
+        pass
+    with project.locked(made.folder):
+        pass
 
 
 @pytest.mark.parametrize(

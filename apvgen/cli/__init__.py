@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apvgen import __version__, config
-from apvgen.cli import check, checkpoints, options, rendering
+from apvgen.cli import check, checkpoints, edits, exchange, options, rendering
 from apvgen.cli.progress import progress
 from apvgen.errors import ApvgenError, Cancelled, InputError
 from apvgen.process import wait_calmly
@@ -35,6 +35,9 @@ def cli() -> None:
 
 
 cli.add_command(checkpoints.checkpoints)
+cli.add_command(exchange.export)
+cli.add_command(exchange.import_)
+cli.add_command(edits.edits)
 cli.add_command(check.check)
 
 
@@ -151,15 +154,15 @@ def _analyse(folder: Path, given: dict[str, Any], on_progress: OnProgress) -> Pr
 
     inputs = {role: given.pop(role) for role in project.ROLES}
     stored = None if any(inputs.values()) else project.load(folder)
-    edits = _edits(given, stored.settings.edits if stored else Edits())
+    wanted = _edits(given, stored.settings.edits if stored else Edits())
     try:
         options = _options(stored.settings.options if stored else _DEFAULTS, given)
     except ValueError as error:
         raise InputError(f"An option is out of range: {error}.") from error
     if stored:
-        return _align_again(stored, options, edits)
+        return _align_again(stored, options, wanted)
     made = pipeline.Animator(options).analyse(inputs, folder, on_progress)
-    return made if edits == Edits() else pipeline.realign(made, options.align, edits)
+    return made if wanted == Edits() else pipeline.realign(made, options.align, wanted)
 
 
 def _edits(given: dict[str, Any], before: Edits) -> Edits:
@@ -168,23 +171,23 @@ def _edits(given: dict[str, Any], before: Edits) -> Edits:
     from apvgen.edits.stored import read_edits
 
     file, overrides = given.pop("edits"), given.pop("overrides")
-    edits = read_edits(file) if file else before
+    wanted = read_edits(file) if file else before
     if not overrides:
-        return edits
+        return wanted
     try:
-        return replace(edits, face=tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in overrides))
+        return replace(wanted, face=tuple(Override(k, (sx, sy), (dx, dy)) for k, sx, sy, dx, dy in overrides))
     except ValueError as error:
         raise InputError(f"An option is out of range: {error}.") from error
 
 
-def _align_again(stored: Project, options: config.Options, edits: Edits) -> Project:
+def _align_again(stored: Project, options: config.Options, wanted: Edits) -> Project:
     from apvgen import pipeline
 
     before = stored.settings.options
     changed = [name for name, value in vars(options).items() if value != getattr(before, name) and name != "align"]
     if changed:
         raise InputError(f"A change of {', '.join(changed)} needs a new analysis; give the three inputs again.")
-    return pipeline.realign(stored, options.align, edits)
+    return pipeline.realign(stored, options.align, wanted)
 
 
 def _options(base: config.Options, given: dict[str, Any]) -> config.Options:

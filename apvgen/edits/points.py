@@ -66,7 +66,7 @@ class Mirror:
     """Left and right exchanged in frames `first` to `last`, both included: the cure for a detector that mixed them up.
 
     sides: whose. flip: turn the places over as well, about the neck's vertical line (without a neck, the middle of
-    what is seen), so that the person does everything with the other side.
+    what is turned), so that the person does everything with the other side.
     """
 
     first: int
@@ -80,6 +80,10 @@ class Mirror:
     def __post_init__(self) -> None:
         _check_choice("sides", self.sides, Sides)
         _check_span(self.first, self.last)
+
+    def concerns(self, part: Part) -> bool:
+        """Whether that part's points change."""
+        return part != "face" and self.sides in ("all", "body" if part == "body" else "hands")
 
 
 @dataclass(frozen=True)
@@ -188,12 +192,12 @@ def _path(edit: PointEdit, xy: np.ndarray, seen: np.ndarray, frames: np.ndarray)
 
 def _exchange(mirror: Mirror, person: dict[Part, _Points]) -> None:
     span = slice(mirror.first, mirror.last + 1)
-    turned = [person[part] for part in ("body", "left_hand", "right_hand") if _concerns(mirror.sides, part)]
-    axis = _axis(person, span) if mirror.flip else None
-    if mirror.sides != "hands":
+    turned = [person[part] for part in person if mirror.concerns(part)]
+    axis = _axis(person["body"].xy[:, NECK, 0], turned, span) if mirror.flip else None
+    if mirror.concerns("body"):
         for values in (person["body"].xy, person["body"].score):
             values[span] = values[span][:, list(BODY18_MIRRORED)]
-    if mirror.sides != "body":
+    if mirror.concerns("left_hand"):
         left, right = person["left_hand"], person["right_hand"]
         for one, other in ((left.xy, right.xy), (left.score, right.score)):
             one[span], other[span] = other[span].copy(), one[span].copy()
@@ -202,18 +206,15 @@ def _exchange(mirror: Mirror, person: dict[Part, _Points]) -> None:
             part.xy[span, :, 0] = 2 * axis[:, None] - part.xy[span, :, 0]
 
 
-def _concerns(sides: Sides, part: Part) -> bool:
-    return sides == "all" or (sides == "body") == (part == "body")
+def _axis(neck: np.ndarray, turned: Sequence[_Points], span: slice) -> np.ndarray:
+    """x of the line that each frame is turned over about, which stays where it is; NaN where there is nothing to turn.
 
-
-def _axis(person: dict[Part, _Points], span: slice) -> np.ndarray:
-    """x of the line that a frame is turned over about, float64 `[frames]`; NaN where nothing is seen."""
-    parts = [person[part] for part in ("body", "left_hand", "right_hand")]
-    x = np.concatenate([part.xy[span, :, 0].astype(float) for part in parts], 1)
+    neck: x `[T]`.
+    """
+    x = np.concatenate([part.xy[span, :, 0].astype(float) for part in turned], 1)
     low, high = np.where(np.isnan(x), np.inf, x).min(1), np.where(np.isnan(x), -np.inf, x).max(1)
-    neck = x[:, NECK]
     with np.errstate(invalid="ignore"):
-        return np.where(np.isnan(neck), (low + high) / 2, neck)
+        return np.where(np.isnan(neck[span]), (low + high) / 2, neck[span])
 
 
 def _restore(layer: Restore, person: dict[Part, _Points], found: dict[Part, _Points]) -> None:
