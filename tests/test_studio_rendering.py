@@ -19,7 +19,7 @@ from apvgen.result import Rendered
 from apvgen.studio import page, rendering, strip
 from apvgen.studio.models import Models
 
-DETAILS = (None, 3.0, 1.0, None, None, None)
+DETAILS = ("", 3.0, 1.0, "", "", "")
 """The drawer untouched."""
 
 
@@ -114,11 +114,11 @@ def test_the_networks_of_the_last_render_are_kept_for_the_next(checkpoints):
 
 def test_what_the_drawer_says_changes_the_quality_that_was_chosen(checkpoints):
     make_tiny_checkpoint(checkpoints / "tiny")
-    sampling = rendering.chosen(Options(seed=7), "tiny", "paper", 6, 2.5, 0.5, 12, 4, 99).sampling
+    sampling = rendering.chosen(Options(seed=7), "tiny", "paper", "6", 2.5, 0.5, "12", "4", "99").sampling
     assert (sampling.schedule, sampling.guidance_min, sampling.guidance_max) == ("karras-6", 2.5, 2.5)
     assert (sampling.control_scale, sampling.window, sampling.overlap, sampling.seed) == (0.5, 12, 4, 99)
     with pytest.raises(InputError, match="overlap must lie between"):
-        rendering.chosen(Options(), "tiny", "paper", None, 3.0, 1.0, 12, 12, None)
+        rendering.chosen(Options(), "tiny", "paper", "", 3.0, 1.0, "12", "12", "")
 
 
 def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoints, monkeypatch):

@@ -17,7 +17,7 @@ def test_the_controls_start_at_the_products_defaults():
 
 
 def test_options_come_back_as_they_were_chosen():
-    looks = ("1024 × 576 px, landscape", "30", "hold", 0.1, None, 1.0, 2.5, "paper", "voice", 0.0, False)
+    looks = ("1024 × 576 px, landscape", "30", "hold", 0.1, "", 1.0, "2.5", "paper", "voice", 0.0, False)
     values = (*looks, "mediapipe", "aniportrait", True, 1, 7)
     assert settings.restored(settings.chosen(*values)) == values
 

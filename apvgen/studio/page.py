@@ -10,7 +10,7 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import analysis, inputs, lab, markup, rendering, scrub, settings, strip
+from apvgen.studio import adjust, analysis, inputs, lab, markup, rendering, scrub, settings, strip
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -45,6 +45,7 @@ class Page:
     settings: settings.Panel
     analysis: analysis.Panel
     scrub: scrub.Panel
+    adjust: adjust.Panel
     lab: lab.Panel
     rendering: rendering.Panel
 
@@ -55,7 +56,13 @@ class Page:
     @property
     def project_outputs(self) -> list[gr.Component]:
         """What shows an analysed project."""
-        return [*self.inputs.outputs, self.analysis.findings, *self.scrub.outputs, *self.rendering.outputs]
+        own = [*self.scrub.outputs, *self.adjust.project_outputs, *self.rendering.outputs]
+        return [*self.inputs.outputs, self.analysis.findings, *own]
+
+    @property
+    def looks(self) -> list[gr.Component]:
+        """How a person looks at frames: what `shown` needs to show a project."""
+        return [*self.adjust.look, *self.scrub.look]
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -64,6 +71,7 @@ def build(studio: Studio) -> gr.Blocks:
         page = _lay_out(studio)
         inputs.wire(page.inputs, studio)
         scrub.wire(page.scrub, studio, page.opened)
+        _wire_adjusting(page, studio)
         _wire_lab(page, studio)
         _wire_analysis(page, studio)
         _wire_rendering(page, studio)
@@ -83,10 +91,12 @@ def _lay_out(studio: Studio) -> Page:
             with gr.Column(elem_classes="sheet", elem_id="inspect"):
                 frames = scrub.build(studio, lab.mode_pictures)
             with gr.Column(elem_classes="sheet"):
+                adjusting = adjust.build(studio)
+            with gr.Column(elem_classes="sheet"):
                 laboratory = lab.build()
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
-    return Page(*names, cards, options, analysing, frames, laboratory, renders)
+    return Page(*names, cards, options, analysing, frames, adjusting, laboratory, renders)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -102,7 +112,7 @@ def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) 
     kept = started.then(None, page.names, None, js=REMEMBER, **QUIET)
     followed = kept.then(strip.following(studio, line), page.running, line.outputs, concurrency_limit=None, **QUIET)
     adopting = bound(studio, adopt, len(page.project_outputs))
-    ended = followed.then(adopting, [*page.names, *page.scrub.look], [*page.names, *page.project_outputs], **QUIET)
+    ended = followed.then(adopting, [*page.names, *page.looks], [*page.names, *page.project_outputs], **QUIET)
     ended.then(None, page.names, None, js=REMEMBER, **QUIET)
     _follow_opening(ended, page, studio)
 
@@ -129,7 +139,7 @@ def _follow_rendering(started: gr.events.Dependency, page: Page, studio: Studio)
 
 def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
     outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
-    restored = blocks.load(bound(studio, reopen), [*page.names, *page.scrub.look], outputs, js=RECALL, **QUIET)
+    restored = blocks.load(bound(studio, reopen), [*page.names, *page.looks], outputs, js=RECALL, **QUIET)
     blocks.load(rendering.offered, None, page.rendering.renderer, **QUIET)
     _follow_opening(restored, page, studio)
     _follow_analysis(restored, page, studio)
@@ -143,6 +153,14 @@ def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) ->
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
 
 
+def _wire_adjusting(page: Page, studio: Studio) -> None:
+    shows = [page.analysis.findings, page.scrub.pictures]
+    for edited in adjust.wire(page.adjust, studio, page.opened, page.scrub.frame):
+        frames = [page.opened, page.scrub.frame, *page.scrub.look]
+        changed = edited.success(bound(studio, edited_pictures), frames, shows, **scrub.GROUP)
+        _follow_opening(changed, page, studio)
+
+
 def _wire_lab(page: Page, studio: Studio) -> None:
     lab.wire(page.lab, studio, page.opened, page.scrub.frame)
     given = [page.opened, page.lab.mode, page.lab.smoothing]
@@ -151,6 +169,11 @@ def _wire_lab(page: Page, studio: Studio) -> None:
     frames = [page.opened, page.scrub.frame, *page.scrub.look]
     changed = used.success(bound(studio, realigned), frames, shows, **scrub.GROUP)
     _follow_opening(changed, page, studio)
+
+
+def edited_pictures(studio: Studio, name: str, t: float, *look: object) -> tuple:
+    """Findings and pictures of a project that was edited."""
+    return analysis.shown(studio.store.open(name)), scrub.redrawn(studio, name, t, *look)
 
 
 def realigned(studio: Studio, name: str, t: float, *look: object) -> tuple:
@@ -183,10 +206,11 @@ def finished(studio: Studio, opened: str) -> tuple:
     return rendering.shown(studio, studio.store.open(opened) if opened else None)
 
 
-def shown(studio: Studio, made: Project | None, *look: object) -> tuple:
-    """All that shows an analysed project, or that there is none."""
+def shown(studio: Studio, made: Project | None, parts: list[str], close: str, *look: object) -> tuple:
+    """All that shows an analysed project, or that there is none. The rest: see `Page.looks`."""
     cards = inputs.restored(studio, made) if made else inputs.untouched()
-    return *cards, analysis.shown(made), *scrub.shown(studio, made, *look), *rendering.shown(studio, made)
+    frames = (*scrub.shown(studio, made, *look), *adjust.shown(made, parts, close))
+    return *cards, analysis.shown(made), *frames, *rendering.shown(studio, made)
 
 
 def _recalled(studio: Studio, name: str) -> tuple[Project | None, str]:

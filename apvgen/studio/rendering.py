@@ -18,7 +18,7 @@ from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_che
 from apvgen.project import Project
 from apvgen.result import Handling
 from apvgen.sampler.settings import parse_schedule
-from apvgen.studio import markup, strip
+from apvgen.studio import markup, optional, strip
 from apvgen.studio.context import Studio
 from apvgen.studio.jobs import OnProgress
 
@@ -39,7 +39,7 @@ ABOUT = (
 NONE_INSTALLED = "Diffusion needs a checkpoint; python -m apvgen checkpoints list says where to get one."
 DRAFT = "draft"
 QUALITIES = [("fast, 10 steps", "fast"), ("balanced, 18 steps", "balanced"), ("as in the paper, 25 steps", "paper")]
-OWN = "Empty: as the quality says."
+STEPS, WINDOW, OVERLAP, SEED = "Steps", "Frames at once", "Frames that neighbours share", "Seed of the noise"
 _PAPER = PRESETS["paper"]
 
 
@@ -88,13 +88,14 @@ def build() -> Panel:
 
 
 def _details() -> tuple[gr.Component, ...]:
+    quality = "as the quality says"
     return (
-        gr.Number(None, precision=0, minimum=1, label="Steps", info=f"More are finer and slower. {OWN}"),
+        optional.field(STEPS, quality, "More are finer and slower."),
         gr.Slider(1, 10, _PAPER.guidance_max, step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
         gr.Slider(0, 2, _PAPER.control_scale, step=0.05, label="Strength of the pose", buttons=[]),
-        gr.Number(None, precision=0, minimum=2, label="Frames at once", info="Less needs less memory. Empty: 24."),
-        gr.Number(None, precision=0, minimum=0, label="Frames that neighbours share", info="Empty: a quarter."),
-        gr.Number(None, precision=0, minimum=0, label="Seed of the noise", info="Empty: the seed of the analysis."),
+        optional.field(WINDOW, "as the checkpoint was trained", "Fewer need less memory."),
+        optional.field(OVERLAP, "a quarter of them"),
+        optional.field(SEED, "the seed of the analysis"),
         gr.Checkbox(True, label="After an edit, render only what it touched"),
     )
 
@@ -112,16 +113,20 @@ def installed() -> dict[str, CheckpointInfo]:
     return {info.folder.name: info for info in list_checkpoints([checkpoints_folder()])}
 
 
-def chosen(made: Options, renderer: str, quality: str, *details: float | None) -> RenderOptions:
+def chosen(made: Options, renderer: str, quality: str, *details: object) -> RenderOptions:
     """What the controls say, all but the last two, for a project of options `made`. Raises InputError."""
     if renderer == DRAFT:
         return RenderOptions()
     checkpoint = installed().get(renderer)
     if checkpoint is None or quality not in PRESETS:
         raise InputError("That renderer is not installed any more; choose another.")
-    steps, guidance, strength, window, overlap, seed = details
+    guidance, strength = details[1:3]
+    steps, window, overlap, seed = (
+        optional.whole(value, label)
+        for value, label in zip((details[0], *details[3:]), (STEPS, WINDOW, OVERLAP, SEED), strict=True)
+    )
     sampling = PRESETS[quality]
-    schedule = sampling.schedule if steps is None else f"{parse_schedule(sampling.schedule)[0]}-{int(steps)}"
+    schedule = sampling.schedule if steps is None else f"{parse_schedule(sampling.schedule)[0]}-{steps}"
     try:
         sampling = replace(
             sampling,
@@ -129,9 +134,9 @@ def chosen(made: Options, renderer: str, quality: str, *details: float | None) -
             guidance_min=guidance,
             guidance_max=guidance,
             control_scale=strength,
-            window=None if window is None else int(window),
-            overlap=None if overlap is None else int(overlap),
-            seed=made.seed if seed is None else int(seed),
+            window=window,
+            overlap=overlap,
+            seed=made.seed if seed is None else seed,
         )
     except ValueError as error:
         raise InputError(f"The sampling cannot be done so: {error}.") from error

@@ -9,6 +9,7 @@ import gradio as gr
 
 from apvgen.config import AlignOptions, Options, Trim
 from apvgen.errors import InputError
+from apvgen.studio import optional
 
 SIZES = {
     "512 × 768 px, portrait (the paper's)": (768, 512),
@@ -41,9 +42,9 @@ class Panel:
     fps: gr.Dropdown
     length: gr.Dropdown
     motion_from: gr.Number
-    motion_to: gr.Number
+    motion_to: gr.Textbox
     voice_from: gr.Number
-    voice_to: gr.Number
+    voice_to: gr.Textbox
     mode: gr.Dropdown
     rotation: gr.Dropdown
     smoothing: gr.Slider
@@ -92,12 +93,12 @@ def build() -> Panel:
         )
 
 
-def _span(what: str) -> tuple[gr.Number, gr.Number]:
+def _span(what: str) -> tuple[gr.Number, gr.Textbox]:
     """From where to where of an input is used."""
     with gr.Row(elem_classes="span"):
         return (
             gr.Number(0, minimum=0, step=0.1, label=f"Use the {what} from, s", min_width=90),
-            gr.Number(None, minimum=0, step=0.1, label="to, s", placeholder="its end", min_width=90),
+            optional.field("to, s", "its end"),
         )
 
 
@@ -160,13 +161,13 @@ def restored(options: Options) -> tuple:
     )
 
 
-def _trim(start: float | None, stop: float | None) -> Trim:
+def _trim(start: float | None, stop: str) -> Trim:
     """Seconds as a person writes them: 0.1 is a tenth, not the nearest number of a computer."""
-    return Trim(Fraction(str(start or 0)), None if stop is None else Fraction(str(stop)))
+    return Trim(Fraction(str(start or 0)), optional.number(stop, "to, s"))
 
 
-def _seconds(trim: Trim) -> tuple[float, float | None]:
-    return float(trim.start), None if trim.stop is None else float(trim.stop)
+def _seconds(trim: Trim) -> tuple[float, str]:
+    return float(trim.start), optional.text(trim.stop)
 
 
 def untouched() -> tuple:
