@@ -14,6 +14,7 @@ from apvgen import pipeline, project, tracks
 from apvgen.config import AlignOptions, Limits, Options, Trim
 from apvgen.edits import Edits
 from apvgen.errors import Cancelled, InputError, MediaError, NoPersonError
+from apvgen.exchange import openpose
 from apvgen.fda import Override
 from apvgen.keypoints import Detection
 from apvgen.layouts import BODY18, FACE478, HANDS
@@ -186,6 +187,18 @@ def test_a_motion_file_drives_as_the_video_did(animator, inputs, tmp_path):
     assert not animator.detector.videos
     assert made.settings.report["motion_frames"] == 20
     np.testing.assert_allclose(np.diff(analysis.driving.body.xy[:20, 0, 0]), 2, atol=1e-4)
+
+
+def test_another_tools_track_drives_and_is_kept_as_a_motion_file(animator, inputs, tmp_path):
+    openpose.write(motion_of(40, (96, 64), Fraction(50)), tmp_path / "dance")
+    made = animator.analyse({**inputs, "driving": tmp_path / "dance"}, tmp_path / "p")
+    assert made.settings.inputs["driving"].name == "dance.npz"
+    assert len(tracks.load_motion(made.input_path("driving"))) == 40
+    assert pipeline.driving_video(made) is None
+    report = made.settings.report
+    assert (report["motion_frames"], report["share_with_drawn_face"]) == (20, 1)
+    again = animator.analyse({**inputs, "driving": made.input_path("driving")}, tmp_path / "q")
+    assert (again.folder / "tracks.npz").read_bytes() == (made.folder / "tracks.npz").read_bytes()
 
 
 def test_the_same_inputs_give_the_same_project_and_pose_frames(animator, inputs, tmp_path):
