@@ -14,6 +14,7 @@ from apvgen.studio import scrub, settings, strip
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS = settings.restored(Options())
 LOOK = astuple(scrub.START)
+LOOKS = (["body"], "all", *LOOK)
 REPORT = {
     "frames": 12,
     "seconds": 0.48,

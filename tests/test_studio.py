@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
-from scripted_studio import DEFAULTS, LOOK, REPORT, ended, followed
+from scripted_studio import DEFAULTS, LOOK, LOOKS, REPORT, ended, followed
 
 from apvgen import project
 from apvgen.config import Options
@@ -131,7 +131,7 @@ def test_an_analysis_is_followed_to_its_end_and_then_opened(studio, files, analy
     assert (told[0][1].interactive, told[0][2].interactive) == (True, False)
     assert "Done in" in told[-1][0]
     assert (told[-1][1].interactive, told[-1][2].interactive) == (False, True)
-    opened, running, *shown = page.adopt(studio, 0, "", name, *LOOK)
+    opened, running, *shown = page.adopt(studio, 0, "", name, *LOOKS)
     assert (opened, running) == (name, "")
     assert "98 % of what the voice asks for" in "".join(text for text in shown if isinstance(text, str))
 
@@ -145,7 +145,7 @@ def test_a_failed_analysis_leaves_no_folder_and_the_open_project_as_it_is(studio
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
     ended(studio, name)
     assert "The video is damaged." in followed(studio, name)[-1][0]
-    assert page.adopt(studio, 2, opened, name, *LOOK)[:2] == (opened, "")
+    assert page.adopt(studio, 2, opened, name, *LOOKS)[:2] == (opened, "")
     assert [folder.name for folder in studio.store.root.iterdir()] == [opened]
 
 
@@ -165,7 +165,7 @@ def test_how_an_analysis_ended_is_not_told_of_a_render(studio, opened):
 
 def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened):
     restarted = Studio(studio.store, studio.analyser, studio.backbone, studio.example)
-    name, running, note, *values = page.reopen(restarted, opened, "", *LOOK)
+    name, running, note, *values = page.reopen(restarted, opened, "", *LOOKS)
     assert (name, running, note) == (opened, "", "")
     assert values[: len(DEFAULTS)] == list(DEFAULTS)
     photo = values[len(DEFAULTS)]
@@ -174,21 +174,21 @@ def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened
 
 
 def test_a_page_that_lost_its_project_says_so(studio):
-    name, _, note, *_ = page.reopen(studio, studio.store.new_name(), "", *LOOK)
+    name, _, note, *_ = page.reopen(studio, studio.store.new_name(), "", *LOOKS)
     assert name == ""
     assert page.LOST in note
 
 
 def test_a_damaged_project_is_one_sentence(studio, opened):
     (studio.store.folder(opened) / "project.json").write_text("{")
-    name, _, note, *_ = page.reopen(studio, opened, "", *LOOK)
+    name, _, note, *_ = page.reopen(studio, opened, "", *LOOKS)
     assert name == ""
     assert "project.json cannot be read" in note
     assert str(studio.store.root) not in note
 
 
 def test_an_analysis_that_a_restart_interrupted_is_told(studio, opened):
-    name, running, note, *_ = page.reopen(studio, opened, studio.store.new_name(), *LOOK)
+    name, running, note, *_ = page.reopen(studio, opened, studio.store.new_name(), *LOOKS)
     assert (name, running) == (opened, "")
     assert page.INTERRUPTED in note
 
@@ -197,7 +197,7 @@ def test_a_page_reloaded_during_an_analysis_follows_it_again(studio, files, anal
     analyser.go_on.clear()
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
     assert analyser.at_work.wait(10)
-    assert page.reopen(studio, "", name, *LOOK)[:3] == ("", name, "")
+    assert page.reopen(studio, "", name, *LOOKS)[:3] == ("", name, "")
 
 
 def test_the_page_builds_and_no_event_is_offered_to_programs(studio):
@@ -208,6 +208,6 @@ def test_the_page_builds_and_no_event_is_offered_to_programs(studio):
 
 def test_deleting_a_project_folder_by_hand_does_not_break_the_page(studio, opened):
     shutil.rmtree(studio.store.folder(opened))
-    assert "is gone" in page.reopen(studio, opened, "", *LOOK)[2]
+    assert "is gone" in page.reopen(studio, opened, "", *LOOKS)[2]
     with pytest.raises(ProjectError):
         scrub.redrawn(studio, opened, 0, *LOOK)
