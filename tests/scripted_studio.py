@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS = settings.restored(Options())
 LOOK = astuple(scrub.START)
 LOOKS = (["body"], "all", *LOOK)
+"""Values of `Page.looks`."""
+LOOKS = (["body"], "all", *LOOK)
 REPORT = {
     "frames": 12,
     "seconds": 0.48,

@@ -34,7 +34,9 @@ ABOUT = (
     "click on a curve goes to that frame."
 )
 SMOOTHING_HELP = "0 is the paper. The face's centre stays where it was found; only its size is smoothed."
-USE = "Use this way and smoothing"
+USE = "Apply to the project"
+APPLYING = "Applying changes the project's drawn faces at once; corrections of single frames stay."
+APPLIED = "Applied. Renders from now on use it."
 EMPTY = "After the analysis, the curves of the alignment are here."
 GONE = "The open project is gone from this machine; start a new one."
 LIPS = "Opening of the lips, against the loudness of the voice"
@@ -57,7 +59,7 @@ class Panel:
     @property
     def outputs(self) -> list[gr.Component]:
         """What `adopted` fills."""
-        return [self.smoothing, self.mode, self.use, self.status, self.curves]
+        return [self.smoothing, self.mode, self.use, self.curves]
 
 
 def build() -> Panel:
@@ -66,11 +68,11 @@ def build() -> Panel:
         gr.HTML(f'<p class="subdued">{ABOUT}</p>')
         smoothing = gr.Slider(0, 10, 1, step=0.5, label=SMOOTHING, info=SMOOTHING_HELP, buttons=[])
         curves = gr.HTML(markup.say(EMPTY), elem_id="curves")
-        with gr.Row(elem_classes=["actions", "switches"]):
+        with gr.Row(elem_classes=["choosing", "switches"]):
             modes = [(NAMES[mode], mode) for mode in ORDER]
-            mode = gr.Radio(modes, value="stable", show_label=False, container=False)
-            use = gr.Button(USE, size="md", interactive=False)
-        status = gr.HTML(elem_classes="status")
+            mode = gr.Radio(modes, value="stable", label="Use", scale=3, min_width=300)
+            use = gr.Button(USE, size="md", interactive=False, scale=1, min_width=240)
+        status = gr.HTML(markup.say(APPLYING), elem_classes="status")
     return Panel(drawer, gr.State(False), smoothing, curves, mode, use, status)
 
 
@@ -85,16 +87,21 @@ def wire(panel: Panel, studio: Studio, opened: gr.Textbox, frame: gr.Slider) -> 
 
 
 def adopted(studio: Studio, name: str, t: float, unfolded: bool) -> tuple:
-    """Smoothing, way, button, status and curves of a project that was just opened or changed, or of none."""
+    """Smoothing, way, button and curves of a project that was just opened or changed, or of none."""
     if not name:
-        return gr.skip(), gr.skip(), gr.Button(interactive=False), "", markup.say(EMPTY)
+        return gr.skip(), gr.skip(), gr.Button(interactive=False), markup.say(EMPTY)
     chosen = open_viewer(studio.store.folder(name)).made.settings.options.align
     curves = shown(studio, name, t, chosen.smoothing) if unfolded else gr.skip()
-    return chosen.smoothing, chosen.mode, gr.Button(interactive=True), "", curves
+    return chosen.smoothing, chosen.mode, gr.Button(interactive=True), curves
 
 
-def use(studio: Studio, name: str, mode: FdaMode, smoothing: float) -> None:
-    """Place the project's face in another way; its edits stay. Raises ProjectError, InputError."""
+def redrawn(studio: Studio, name: str, t: float, smoothing: float, unfolded: bool) -> object:
+    """The curves of a project that was edited, if the lab is open."""
+    return shown(studio, name, t, smoothing) if unfolded else gr.skip()
+
+
+def use(studio: Studio, name: str, mode: FdaMode, smoothing: float) -> str:
+    """Place the project's face in another way; its edits stay. Returns the status. Raises ProjectError, InputError."""
     made = studio.store.open(name)
     if made is None:
         raise ProjectError(GONE)
@@ -103,6 +110,7 @@ def use(studio: Studio, name: str, mode: FdaMode, smoothing: float) -> None:
     except ValueError as error:
         raise InputError(f"The face cannot be placed like that: {error}.") from error
     pipeline.realign(made, options, made.settings.edits)
+    return markup.say(APPLIED, "good")
 
 
 def shown(studio: Studio, name: str, t: float, smoothing: float) -> str:
@@ -169,7 +177,8 @@ def _lips(folder: Path, viewer: Viewer) -> str:
     found = lips(folder)
     scale = Scale(0.0, 1.06 * max(float(np.nanmax([*found.asked, *found.drawn, 0.0])), 0.05))
     drawn = area(found.loudness, "voice") + line(found.asked, scale, "fitted") + line(found.drawn, scale, "placed")
-    return chart(LIPS, LIPS_NOTE, drawn) + seconds_axis(float(len(viewer) / viewer.analysis.driving.fps))
+    seconds = float(len(viewer) / viewer.analysis.driving.fps)
+    return f'<div class="lips">{chart(LIPS, LIPS_NOTE, drawn)}{seconds_axis(seconds)}</div>'
 
 
 def _jump_buttons(frames: np.ndarray) -> str:

@@ -153,18 +153,24 @@ def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) ->
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
 
 
+def _follow_edit(edited: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    edited.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
+    given = [page.opened, page.scrub.frame, page.lab.smoothing, page.lab.unfolded]
+    edited.then(bound(studio, lab.redrawn), given, page.lab.curves, **lab.GROUP)
+
+
 def _wire_adjusting(page: Page, studio: Studio) -> None:
     shows = [page.analysis.findings, page.scrub.pictures]
     for edited in adjust.wire(page.adjust, studio, page.opened, page.scrub.frame):
         frames = [page.opened, page.scrub.frame, *page.scrub.look]
         changed = edited.success(bound(studio, edited_pictures), frames, shows, **scrub.GROUP)
-        _follow_opening(changed, page, studio)
+        _follow_edit(changed, page, studio)
 
 
 def _wire_lab(page: Page, studio: Studio) -> None:
     lab.wire(page.lab, studio, page.opened, page.scrub.frame)
     given = [page.opened, page.lab.mode, page.lab.smoothing]
-    used = page.lab.use.click(bound(studio, lab.use), given, None, **lab.GROUP)
+    used = page.lab.use.click(bound(studio, lab.use), given, page.lab.status, **lab.GROUP)
     shows = [page.analysis.findings, page.scrub.pictures, page.settings.mode, page.settings.smoothing]
     frames = [page.opened, page.scrub.frame, *page.scrub.look]
     changed = used.success(bound(studio, realigned), frames, shows, **scrub.GROUP)

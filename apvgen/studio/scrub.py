@@ -23,21 +23,21 @@ from apvgen.studio.viewer import Look, Shot, Viewer, open_viewer
 from apvgen.studio.worst import Bad, worst_frames
 
 LAYERS = [
-    ("Driving frame", "frame"),
+    ("Video frame", "frame"),
     ("Body", "body"),
     ("Hands", "hands"),
-    ("Face, detected", "face"),
-    ("Face, aligned (FDA)", "aligned"),
-    ("Uncertain points, red", "uncertain"),
+    ("Detected face", "face"),
+    ("Aligned face (FDA)", "aligned"),
+    ("Uncertain points", "uncertain"),
 ]
 SHOTS = [("Face from the voice", "voice"), ("Pose frame", "pose"), ("Pose on the photo", "overlay")]
-ZOOMS = [("Whole picture", "all"), ("Face", "face"), ("Left hand", "left_hand"), ("Right hand", "right_hand")]
+ZOOMS = [("All", "all"), ("Face", "face"), ("Left hand", "left_hand"), ("Right hand", "right_hand")]
 TITLES = {"motion": "Motion", **{shot: title for title, shot in SHOTS}}
 EMPTY = "After the analysis, every frame can be looked at here."
 NOTHING = "Everything is switched off; switch a layer or a picture on."
 NO_WORST = "No frame stands out: nothing is missing, uncertain or jumping."
 NO_GALLERY = "After the analysis, the frames with something missing, uncertain or jumping are shown here."
-UNCERTAIN = "A point is uncertain below a score of"
+UNCERTAIN = "Uncertain below a score of"
 REASONS = 2
 """Reasons under a thumbnail; its tooltip has them all."""
 SIDES = {1: 640, 2: 560, 3: 480, 4: 400}
@@ -77,10 +77,13 @@ def build(studio: Studio, *drawers: Callable) -> Panel:
     frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
     pictures = gr.HTML(_empty(), elem_id="pictures")
     with gr.Column(elem_classes="switches"):
-        layers = gr.CheckboxGroup(LAYERS, value=list(START.layers), label="On the motion", elem_id="layers")
+        layers = gr.CheckboxGroup(LAYERS, value=list(START.layers), label="Motion", elem_id="layers")
         shots = gr.CheckboxGroup(SHOTS, value=list(START.shots), label="Beside it", elem_id="shots")
-        zoom = gr.Radio(ZOOMS, value=START.zoom, label="Zoom", elem_id="zoom")
-        below = gr.Slider(0, 1, START.below, step=0.05, label=UNCERTAIN, buttons=[], elem_id="below")
+        with gr.Row(elem_classes="zooming"):
+            zoom = gr.Radio(ZOOMS, value=START.zoom, label="Zoom", elem_id="zoom", scale=3, min_width=300)
+            below = gr.Slider(
+                0, 1, START.below, step=0.05, label=UNCERTAIN, buttons=[], elem_id="below", scale=2, min_width=220
+            )
     return Panel(transport, frame, pictures, (layers, shots, zoom, below), gr.HTML(_gallery(""), elem_id="worst"))
 
 
@@ -134,13 +137,13 @@ def worst(studio: Studio, name: str, below: float) -> str:
     if not name:
         return _gallery("")
     viewer = open_viewer(studio.store.folder(name))
-    bad = worst_frames(viewer.analysis.driving, viewer.edited.face, below)
+    bad = worst_frames(viewer.found, viewer.edited.face, below)
     thumbnails = "".join(_thumbnail(viewer, one, below) for one in bad)
     return _gallery(f'<div class="gallery">{thumbnails}</div>' if bad else markup.say(NO_WORST, "good"))
 
 
 def facts(viewer: Viewer, t: int, below: float) -> str:
-    """Time of frame `t` and what was detected in it, in words."""
+    """Time of frame `t` and what there is of the person, in words."""
     uncertain = viewer.uncertain(t, below)
     unsure = [f"{uncertain} uncertain"] if uncertain else []
     counts = (_amount(part, *counted) for part, counted in viewer.counts(t).items())

@@ -103,19 +103,18 @@ class Viewer:
         return min(max(int(t), 0), len(self) - 1)
 
     def counts(self, t: int) -> dict[str, tuple[int, int]]:
-        """How many points of each part the detector saw in frame `t`, and how many there are."""
-        driving = self.analysis.driving
-        hands = driving.hands.seen[t]
+        """How many points of each part there are in frame `t`, and how many there could be."""
+        hands = self.found.hands.seen[t]
         return {
-            "body": _count(driving.body, t),
-            "left hand": (int(hands[0].sum()), hands.shape[1]),
-            "right hand": (int(hands[1].sum()), hands.shape[1]),
-            "face": _count(driving.face, t),
+            "body": _count(self.found.body.seen[t]),
+            "left hand": _count(hands[0]),
+            "right hand": _count(hands[1]),
+            "face": _count(self.found.face.seen[t]),
         }
 
     def uncertain(self, t: int, below: float) -> int:
         """How many points of frame `t` were found with a score less than `below`."""
-        return len(uncertain_points(self.analysis.driving.take([t]), below))
+        return len(uncertain_points(self.found.take([t]), below))
 
     def _target_pictures(self, look: Look, t: int, side: int) -> dict[Shot, np.ndarray]:
         pose, shots = self._pose(self.alignment.target, t), {}
@@ -190,6 +189,5 @@ def _shelf(folder: Path, _driving: str) -> Shelf | None:
     return shelf
 
 
-def _count(track: Track, t: int) -> tuple[int, int]:
-    seen = track.seen[t]
+def _count(seen: np.ndarray) -> tuple[int, int]:
     return int(seen.sum()), seen.size

@@ -46,7 +46,7 @@ class Bad:
 def worst_frames(driving: Motion, aligned: Track, below: float) -> list[Bad]:
     """The worst frames, worst first, at most `SHOWN` and some time apart.
 
-    driving: what was detected. aligned: the face that is drawn, in the same pixels. below: points that scored less are
+    driving: what was found, corrections included. aligned: the face that is drawn, in the same pixels. below: points that scored less are
     uncertain.
     """
     faults = [*_found_faults(driving, below), *_face_faults(aligned)]
