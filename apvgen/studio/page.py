@@ -10,7 +10,7 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import adjust, analysis, inputs, lab, markup, rendering, scrub, settings, strip
+from apvgen.studio import adjust, analysis, inputs, lab, markup, rendering, report, scrub, settings, strip
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -47,6 +47,7 @@ class Page:
     scrub: scrub.Panel
     adjust: adjust.Panel
     lab: lab.Panel
+    report: gr.HTML
     rendering: rendering.Panel
 
     @property
@@ -94,9 +95,11 @@ def _lay_out(studio: Studio) -> Page:
                 adjusting = adjust.build(studio)
             with gr.Column(elem_classes="sheet"):
                 laboratory = lab.build()
+            with gr.Column(elem_classes="sheet"):
+                reported = report.build()
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
-    return Page(*names, cards, options, analysing, frames, adjusting, laboratory, renders)
+    return Page(*names, cards, options, analysing, frames, adjusting, laboratory, reported, renders)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -126,6 +129,11 @@ def _wire_rendering(page: Page, studio: Studio) -> None:
         compare.click(bound(studio, rendering.start_comparison), page.opened, line.status, **QUIET),
     ):
         _follow_rendering(started, page, studio)
+    choice = [page.opened, *panel.controls]
+    changed = [panel.renderer.change, panel.quality.change]
+    gr.on(
+        changed, bound(studio, report.shown), choice, page.report, trigger_mode="always_last", **report.GROUP, **QUIET
+    )
     shown = [panel.quality, panel.drawer]
     panel.renderer.change(rendering.choices_of, panel.renderer, shown, queue=False, **QUIET)
     line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
@@ -151,6 +159,8 @@ def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) ->
     opened.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
     given = [page.opened, page.scrub.frame, page.lab.unfolded]
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
+    choice = [page.opened, *page.rendering.controls]
+    opened.then(bound(studio, report.shown), choice, page.report, **report.GROUP, **QUIET)
 
 
 def _follow_edit(edited: gr.events.Dependency, page: Page, studio: Studio) -> None:
