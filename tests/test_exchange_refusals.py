@@ -193,7 +193,8 @@ def global_call(module: str, name: str, argument: str) -> bytes:
         (npy(global_call("apvgen.exchange.pickled", "_Unpickler", "x")), "a call of apvgen"),
         (npy(b"\x80\x03cnumpy\ndtype\n(X\x02\x00\x00\x00V8tR."), "array of type 'V8'"),
         (npy(pickle.dumps(np.ones(3), 3)[:-20]), "damaged pickle"),
-        (npy(b"\x80\x03Pnumber one\n."), "reference to something outside"),
+        (npy(b"\x80\x03Pnumber one\n."), "more than a pose needs"),
+        (npy(b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"."), "more than a pose needs"),
         (npy(b"\x80\x03r\xff\xff\xff\x7f."), "damaged pickle"),
         (npy(b""), "damaged pickle"),
         (b"\x93NUMPY", "no .npy header"),
@@ -261,6 +262,19 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
         archive.writestr("0.json", b" " * (files.MOST_BYTES_A_FRAME + 1))
     assert (tmp_path / "poses.zip").stat().st_size < 20_000
     refused(tmp_path / "poses.zip", "unpacks to more than 4 MiB", LimitError)
+
+
+def test_a_zip_with_an_endless_list_of_files_is_not_opened(tmp_path):
+    with zipfile.ZipFile(tmp_path / "poses.zip", "w") as archive:
+        archive.writestr("0.json", FRAME)
+    content = (tmp_path / "poses.zip").read_bytes()
+    end = content.index(b"PK\x05\x06")
+    directory = content[content.index(b"PK\x01\x02") : end] * 400_000
+    grown = content[: end + 12] + len(directory).to_bytes(4, "little") + content[end + 16 :]
+    (tmp_path / "poses.zip").write_bytes(content[:end] + directory + grown[end:])
+    refused(tmp_path / "poses.zip", "lists more files", LimitError)
+    (tmp_path / "poses.zip").write_bytes(content[:end] + b"PK\x06\x07" + bytes(16) + content[end:])
+    refused(tmp_path / "poses.zip", "lists more files", LimitError)
 
 
 def test_many_frames_count_together(tmp_path):

@@ -25,6 +25,13 @@ MOST_BYTES = 1 << 30
 MOST_BYTES_A_FRAME = 4 << 20
 MOST_FPS = 120
 
+_ZIP_END, _ZIP64_END = b"PK\x05\x06", b"PK\x06\x07"
+_ZIP_TAIL = 65_557 + 20
+"""Bytes at a zip's end in which its end records must lie."""
+
+_MOST_DIRECTORY = 16 << 20
+"""Bytes of a zip's list of files: 65535, the most without Zip64, under names of 200 letters."""
+
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _NUMBER = re.compile(r"\d+")
 
@@ -148,10 +155,22 @@ def _opened(path: Path) -> Iterator[_Folder | _Zip]:
         if path.is_dir():
             yield _Folder(path)
         else:
+            _check_directory(path)
             with zipfile.ZipFile(path) as archive:
                 yield _Zip(archive, path.name)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise MediaError(f"{path.name} cannot be read ({error}); zip or export it again.") from error
+
+
+def _check_directory(path: Path) -> None:
+    """Raise LimitError for a zip whose list of files alone would fill the memory when it is opened."""
+    with path.open("rb") as handle:
+        handle.seek(max(0, path.stat().st_size - _ZIP_TAIL))
+        tail = handle.read(_ZIP_TAIL)
+    ends = [match.start() for match in re.finditer(_ZIP_END, tail)]
+    sizes = [int.from_bytes(tail[end + 12 : end + 16], "little") for end in ends]
+    if max(sizes, default=0) > _MOST_DIRECTORY or _ZIP64_END in tail:
+        raise LimitError(f"{path.name} lists more files than the frames of a track can be; zip one folder of frames.")
 
 
 def _bounded(handle: IO[bytes], name: str) -> bytes:
