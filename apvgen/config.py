@@ -16,7 +16,8 @@ VoiceModelName = Literal["builtin", "aniportrait"]
 FaceStyle = Literal["mesh", "dots68"]
 
 
-def _check_choice(name: str, value: str, choices: object) -> None:
+def check_choice(name: str, value: str, choices: object) -> None:
+    """Raise ValueError when `value` is none of the strings of the `Literal` `choices`."""
     if value not in get_args(choices):
         raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}")
 
@@ -64,8 +65,8 @@ class AlignOptions:
     """Move the whole pose onto the reference person's proportions."""
 
     def __post_init__(self) -> None:
-        _check_choice("FDA mode", self.mode, FdaMode)
-        _check_choice("head rotation", self.head_rotation, HeadRotation)
+        check_choice("FDA mode", self.mode, FdaMode)
+        check_choice("head rotation", self.head_rotation, HeadRotation)
         if not 0 <= self.smoothing <= 1000:
             raise ValueError(f"smoothing must lie between 0 and 1000 frames, not {self.smoothing}")
         if self.max_gap < 0:
@@ -74,7 +75,7 @@ class AlignOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that changes a result, apart from the three inputs and a person's overrides."""
+    """Everything that changes a result, apart from the three inputs and a person's edits."""
 
     fps: Fraction = Fraction(25)
     hw: HW = (768, 512)
@@ -94,10 +95,10 @@ class Options:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        _check_choice("detector", self.detector, DetectorName)
-        _check_choice("voice model", self.voice_model, VoiceModelName)
-        _check_choice("length", self.length, LengthMode)
-        _check_choice("face style", self.face_style, FaceStyle)
+        check_choice("detector", self.detector, DetectorName)
+        check_choice("voice model", self.voice_model, VoiceModelName)
+        check_choice("length", self.length, LengthMode)
+        check_choice("face style", self.face_style, FaceStyle)
         if not 1 <= self.fps <= 120:
             raise ValueError(f"fps must lie between 1 and 120, not {self.fps}")
         if any(side < 64 or side > 4096 or side % 2 for side in self.hw):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
+from apvgen.config import check_choice
 from apvgen.layouts import BODY18_MIRRORED
 from apvgen.types import NOTHING_UNKNOWN, Motion, Track
 
@@ -49,8 +50,8 @@ class PointEdit:
     __pydantic_config__ = NOTHING_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check_choice("part", self.part, Part)
-        _check_choice("spread", self.spread, Spread)
+        check_choice("part", self.part, Part)
+        check_choice("spread", self.spread, Spread)
         if not 0 <= self.point < POINTS[self.part]:
             raise ValueError(f"the {self.part} has points 0 to {POINTS[self.part] - 1}, so {self.point} is none")
         if self.frame < 0:
@@ -78,7 +79,7 @@ class Mirror:
     __pydantic_config__ = NOTHING_UNKNOWN
 
     def __post_init__(self) -> None:
-        _check_choice("sides", self.sides, Sides)
+        check_choice("sides", self.sides, Sides)
         _check_span(self.first, self.last)
 
     def concerns(self, part: Part) -> bool:
@@ -104,7 +105,7 @@ class Restore:
     def __post_init__(self) -> None:
         _check_span(self.first, self.last)
         if self.part is not None:
-            _check_choice("part", self.part, Part)
+            check_choice("part", self.part, Part)
         if self.point is not None and not (self.part and 0 <= self.point < POINTS[self.part]):
             raise ValueError(f"point {self.point} of {self.part or 'no part'} is none")
 
@@ -227,11 +228,6 @@ def _restore(layer: Restore, person: dict[Part, _Points], found: dict[Part, _Poi
 
 def _seen(xy: np.ndarray, score: np.ndarray) -> np.ndarray:
     return np.isfinite(xy).all(-1) & (score > 0)
-
-
-def _check_choice(name: str, value: str, choices: object) -> None:
-    if value not in get_args(choices):
-        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}")
 
 
 def _check_span(first: int, last: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
+
+from apvgen.config import check_choice
 
 Mode = Literal["blended", "reference"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -62,7 +64,7 @@ class Settings:
     noise_augmentation: float = 0.02
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, Mode)
+        check_choice("mode", self.mode, Mode)
         parse_schedule(self.schedule)
         self._check_guidance()
         self._check_windows()
@@ -136,7 +138,7 @@ class Memory:
     vae_tile: int | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("dtype", self.dtype, DtypeName)
+        check_choice("dtype", self.dtype, DtypeName)
         self.decoding(default_chunk=8)
 
     def decoding(self, default_chunk: int) -> Decoding:
@@ -144,11 +146,6 @@ class Memory:
         chunk = default_chunk if self.vae_chunk is None else self.vae_chunk
         overlap = chunk // 4 if self.vae_overlap is None else self.vae_overlap
         return Decoding(chunk, overlap, self.vae_tile)
-
-
-def _check_choice(name: str, value: str, choices: object) -> None:
-    if value not in get_args(choices):
-        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}")
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
