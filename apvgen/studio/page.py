@@ -10,7 +10,7 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import adjust, analysis, inputs, lab, markup, rendering, report, scrub, settings, strip
+from apvgen.studio import adjust, analysis, inputs, lab, markup, persons, rendering, report, scrub, settings, strip
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -44,6 +44,7 @@ class Page:
     inputs: inputs.Panel
     settings: settings.Panel
     analysis: analysis.Panel
+    persons: gr.HTML
     scrub: scrub.Panel
     adjust: adjust.Panel
     lab: lab.Panel
@@ -87,7 +88,7 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Column(scale=4, min_width=280, elem_classes="side"):
             cards = inputs.build()
             with gr.Column(elem_classes="sheet"):
-                options, analysing = settings.build(), analysis.build()
+                options, analysing, people = settings.build(), analysis.build(), persons.build()
         with gr.Column(scale=9, min_width=320, elem_classes="side"):
             with gr.Column(elem_classes="sheet", elem_id="inspect"):
                 frames = scrub.build(studio, lab.mode_pictures)
@@ -99,7 +100,7 @@ def _lay_out(studio: Studio) -> Page:
                 reported = report.build()
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
-    return Page(*names, cards, options, analysing, frames, adjusting, laboratory, reported, renders)
+    return Page(*names, cards, options, analysing, people, frames, adjusting, laboratory, reported, renders)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -108,6 +109,7 @@ def _wire_analysis(page: Page, studio: Studio) -> None:
     started = line.starts[0].click(bound(studio, analysis.start), given, [page.running, line.status], **QUIET)
     _follow_analysis(started, page, studio)
     line.stop.click(bound(studio, strip.stop, line.work), page.running, line.status, queue=False, **QUIET)
+    page.persons.select(persons.chosen, None, [page.settings.person, line.status], queue=False, **QUIET)
 
 
 def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) -> None:
@@ -159,6 +161,7 @@ def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) ->
     opened.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
     given = [page.opened, page.scrub.frame, page.lab.unfolded]
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
+    opened.then(bound(studio, persons.shown), page.opened, page.persons, **scrub.GROUP)
     choice = [page.opened, *page.rendering.controls]
     opened.then(bound(studio, report.shown), choice, page.report, **report.GROUP, **QUIET)
 
