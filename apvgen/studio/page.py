@@ -10,7 +10,20 @@ import gradio as gr
 
 from apvgen.errors import ApvgenError
 from apvgen.project import Project
-from apvgen.studio import adjust, analysis, inputs, lab, markup, persons, rendering, report, scrub, settings, strip
+from apvgen.studio import (
+    adjust,
+    analysis,
+    exporting,
+    inputs,
+    lab,
+    markup,
+    persons,
+    rendering,
+    report,
+    scrub,
+    settings,
+    strip,
+)
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.theme import CSS, theme
 
@@ -50,6 +63,7 @@ class Page:
     lab: lab.Panel
     report: gr.HTML
     rendering: rendering.Panel
+    exporting: exporting.Panel
 
     @property
     def names(self) -> list[gr.Textbox]:
@@ -77,6 +91,7 @@ def build(studio: Studio) -> gr.Blocks:
         _wire_lab(page, studio)
         _wire_analysis(page, studio)
         _wire_rendering(page, studio)
+        exporting.wire(page.exporting, studio, page.opened)
         _wire_opening(page, studio, blocks)
     return blocks
 
@@ -100,7 +115,9 @@ def _lay_out(studio: Studio) -> Page:
                 reported = report.build()
             with gr.Row(elem_classes="sheet"):
                 renders = rendering.build()
-    return Page(*names, cards, options, analysing, people, frames, adjusting, laboratory, reported, renders)
+            with gr.Column(elem_classes="sheet"):
+                exports = exporting.build()
+    return Page(*names, cards, options, analysing, people, frames, adjusting, laboratory, reported, renders, exports)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
