@@ -21,7 +21,7 @@ from apvgen import history, pipeline, project
 from apvgen.align import Alignment, Analysis, align, move_points
 from apvgen.config import AlignOptions
 from apvgen.edits import Edits, PointEdit
-from apvgen.edits.operations import move_point
+from apvgen.edits.operations import move_part, move_point
 from apvgen.edits.words import layer_words
 from apvgen.errors import InputError
 from apvgen.history import History
@@ -84,14 +84,15 @@ def change(opened: Opened, make: Change, what: str, gesture: str = "") -> Opened
         return after
 
 
-def move(opened: Opened, edit: PointEdit, space: Space = "driving", gesture: str = "") -> Opened:
+def move(opened: Opened, edit: PointEdit, space: Space = "driving", gesture: str = "", whole: bool = False) -> Opened:
     """Put one point somewhere, or hide it. Raises as `change` does.
 
-    space: whose pixels `edit.xy` is in.
+    space: whose pixels `edit.xy` is in. whole: move the hand or body that the point belongs to along with it.
     """
 
     def make(now: Opened) -> Edits:
-        return move_point(now.edits, edit if space == "driving" else _in_driving(now, edit))
+        placed = edit if space == "driving" else _in_driving(now, edit)
+        return move_part(now.edits, now.seen, placed) if whole else move_point(now.edits, placed)
 
     return change(opened, make, layer_words(edit), gesture)
 

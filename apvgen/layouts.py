@@ -35,6 +35,17 @@ as in the pictures that ControlNeXt-SVD-v2 was trained on (dvlab-research/Contro
 HAND21_COLOURS = tuple(colorsys.hsv_to_rgb(limb / 20, 1, 1)[::-1] for limb in range(20))
 """One colour for each limb, floats in [0, 1]: the hue circle with red and blue exchanged (same source)."""
 
+FACE468_MIDDLE = (0, 1, 2, 4, 5, 6, *range(8, 20), 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
+"""The points of the face mesh between its sides. The other 220 below 248 are the person's right side; from 248 on
+follows the left side, in the same order (MediaPipe's canonical face, which is symmetric)."""
+
+_FACE_RIGHT = tuple(k for k in range(248) if k not in FACE468_MIDDLE)
+
+FACE468_MIRRORED = tuple(
+    k if k in FACE468_MIDDLE else 248 + _FACE_RIGHT.index(k) if k < 248 else _FACE_RIGHT[k - 248] for k in range(468)
+)
+"""For each point of the face mesh the same one of the other side."""
+
 FACE_MESH_EDGES = (
     ((10, 200, 10), (
         (176, 149), (150, 136), (356, 454), (58, 132), (152, 148), (361, 288), (251, 389), (132, 93), (389, 356),

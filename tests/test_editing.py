@@ -52,6 +52,16 @@ def test_a_point_may_be_given_in_output_pixels(opened):
     assert not hidden.alignment.target.face.seen[5, 9]
 
 
+def test_a_body_dragged_as_a_whole_ends_where_the_drag_ended(opened):
+    now, found = opened, opened.alignment.target.body.xy[5]
+    for step in (4.0, 9.0, 15.0):
+        edit = PointEdit("body", WRIST, 5, tuple((found[WRIST] + step).tolist()))
+        now = editing.move(now, edit, space="output", gesture="drag 1", whole=True)
+    np.testing.assert_allclose(now.alignment.target.body.xy[5], found + 15, atol=1e-3)
+    assert len(now.edits.points) == 18
+    assert len(now.history.undoable) == 1
+
+
 def test_undo_and_redo_walk_through_the_same_bytes(opened):
     states = [opened, turn(opened, 5.0)]
     states.append(editing.move(states[-1], PointEdit("body", WRIST, 5, (300.0, 200.0), 2, 2, "fade")))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from walking_person import STEP, T, same, walking_person, without
 
+from apvgen.audio2face.face_geometry import canonical_face
 from apvgen.edits import Bridge, Edits, Mirror, Override, PointEdit, Restore
 from apvgen.edits.points import correct
 from apvgen.edits.stored import edits_json, parse_edits, read_edits
 from apvgen.errors import InputError
-from apvgen.layouts import BODY18_MIRRORED
+from apvgen.layouts import BODY18_MIRRORED, FACE468_MIRRORED
 
 WRIST, OTHER_WRIST, NECK = 4, 7, 1
 PLACE = (123.5, 77.25)
@@ -154,12 +155,19 @@ def test_a_flip_turns_the_person_over_about_the_neck(person):
     np.testing.assert_allclose(corrected.body.xy[..., 0], 2 * neck[:, :1] - found[..., 0])
     np.testing.assert_array_equal(corrected.body.xy[..., 1], found[..., 1])
     np.testing.assert_allclose(corrected.hands.xy[:, 0, :, 0], 2 * neck[:, :1] - person.hands.xy[:, 1, :, 0])
+    right_eye, left_eye = 33, 263
+    np.testing.assert_allclose(corrected.face.xy[:, right_eye, 0], 2 * neck[:, 0] - person.face.xy[:, left_eye, 0])
+    exchanged = correct(person, [Mirror(0, T - 1, "all")])
+    np.testing.assert_array_equal(exchanged.face.xy, person.face.xy)
 
 
-def test_the_table_of_sides_pairs_each_joint_with_its_mirror_image():
-    table = np.array(BODY18_MIRRORED)
-    np.testing.assert_array_equal(table[table], np.arange(18))
-    assert (table[WRIST], table[0], table[NECK]) == (OTHER_WRIST, 0, NECK)
+def test_the_tables_of_sides_pair_each_point_with_its_mirror_image():
+    body, face = np.array(BODY18_MIRRORED), np.array(FACE468_MIRRORED)
+    np.testing.assert_array_equal(body[body], np.arange(18))
+    assert (body[WRIST], body[0], body[NECK]) == (OTHER_WRIST, 0, NECK)
+    np.testing.assert_array_equal(face[face], np.arange(468))
+    canonical = canonical_face()[0]
+    np.testing.assert_allclose(canonical[face] * [-1, 1, 1], canonical)
 
 
 def test_restoring_gives_back_what_was_found(person):

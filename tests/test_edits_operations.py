@@ -96,6 +96,24 @@ def test_a_point_moved_after_an_exchange_of_sides_does_not_move_what_was_exchang
     np.testing.assert_array_equal(hands, [(1, 2), PLACE])
 
 
+def test_a_hand_moves_as_a_whole_with_one_of_its_points(person):
+    person = replace(person, hands=without(person.hands, slice(5, 6), 0, 20))
+    by = np.array([13.0, -7.0])
+    wrist = person.hands.xy[5, 0, 0] + by
+    edits = op.move_part(Edits(), person, PointEdit("left_hand", 0, 5, tuple(wrist.tolist()), after=1))
+    after = drawn(person, edits)
+    np.testing.assert_allclose((after.hands.xy - person.hands.xy)[5:7, 0, :20], np.broadcast_to(by, (2, 20, 2)))
+    assert not after.hands.seen[5, 0, 20]
+    assert same(person, after, [0, 1, 2, 3, 4, 7, 8, 9, 10, 11])
+    for edit in (
+        PointEdit("left_hand", 20, 5, PLACE),
+        PointEdit("left_hand", 0, 5, None),
+        PointEdit("face", 0, 5, PLACE),
+    ):
+        with pytest.raises(InputError, match="cannot be moved by that point"):
+            op.move_part(Edits(), person, edit)
+
+
 def test_a_copied_hand_stands_where_the_frame_before_has_it(person):
     person = replace(person, hands=without(person.hands, slice(4, 5), 0, 20))
     before = drawn(person, op.move_point(Edits(), PointEdit("left_hand", 3, 4, PLACE)))

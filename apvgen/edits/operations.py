@@ -34,6 +34,21 @@ def move_point(edits: Edits, edit: PointEdit) -> Edits:
     return replace(edits, points=(*layers, edit))
 
 
+def move_part(edits: Edits, seen: Motion, edit: PointEdit) -> Edits:
+    """Move a whole hand or body as `edit` moves one of its points, for example a hand with its wrist.
+
+    Raises InputError where that point is hidden or missing, and for the face, which key frames move.
+    """
+    places, found = part_of(seen, edit.part)
+    if edit.part == "face" or edit.xy is None or not found[edit.frame, edit.point]:
+        raise InputError(f"The {_name(edit.part)} cannot be moved by that point; choose a point of a hand or the body.")
+    by = np.array(edit.xy) - places[edit.frame, edit.point]
+    for point in np.flatnonzero(found[edit.frame]).tolist():
+        xy = edit.xy if point == edit.point else _place(places[edit.frame, point] + by)
+        edits = move_point(edits, replace(edit, point=point, xy=xy))
+    return edits
+
+
 def copy_points(
     edits: Edits, seen: Motion, part: Part, source: int, frames: range, points: Sequence[int] | None = None
 ) -> Edits:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from apvgen.config import check_choice
-from apvgen.layouts import BODY18_MIRRORED
+from apvgen.layouts import BODY18_MIRRORED, FACE468_MIRRORED
 from apvgen.types import NOTHING_UNKNOWN, Motion, Track
 
 Part = Literal["body", "left_hand", "right_hand", "face"]
@@ -18,6 +18,9 @@ Sides = Literal["hands", "body", "all"]
 
 POINTS: dict[Part, int] = {"body": 18, "left_hand": 21, "right_hand": 21, "face": 468}
 """Points of each part: OpenPose-18, hands of 21, the face mesh without irises. Sides are the person's own."""
+
+OTHER_SIDE: dict[Part, tuple[int, ...]] = {"body": BODY18_MIRRORED, "face": FACE468_MIRRORED}
+"""For each point of a part that has two sides the same one of the other side."""
 
 NECK = 1
 FARTHEST = 1e5
@@ -67,7 +70,7 @@ class Mirror:
     """Left and right exchanged in frames `first` to `last`, both included: the cure for a detector that mixed them up.
 
     sides: whose. flip: turn the places over as well, about the neck's vertical line (without a neck, the middle of
-    what is turned), so that the person does everything with the other side.
+    what is turned), so that the person does everything with the other side. The drawn face turns with the body.
     """
 
     first: int
@@ -84,7 +87,9 @@ class Mirror:
 
     def concerns(self, part: Part) -> bool:
         """Whether that part's points change."""
-        return part != "face" and self.sides in ("all", "body" if part == "body" else "hands")
+        if part == "face":
+            return self.flip and self.sides != "hands"
+        return self.sides in ("all", "body" if part == "body" else "hands")
 
 
 @dataclass(frozen=True)
@@ -193,21 +198,21 @@ def _path(edit: PointEdit, xy: np.ndarray, seen: np.ndarray, frames: np.ndarray)
 
 def _exchange(mirror: Mirror, person: dict[Part, _Points]) -> None:
     span = slice(mirror.first, mirror.last + 1)
-    turned = [person[part] for part in person if mirror.concerns(part)]
-    axis = _axis(person["body"].xy[:, NECK, 0], turned, span) if mirror.flip else None
-    if mirror.concerns("body"):
-        for values in (person["body"].xy, person["body"].score):
-            values[span] = values[span][:, list(BODY18_MIRRORED)]
+    turned = {part: points for part, points in person.items() if mirror.concerns(part)}
+    axis = _axis(person["body"].xy[:, NECK, 0], turned.values(), span) if mirror.flip else None
+    for part in turned.keys() & OTHER_SIDE.keys():
+        for values in (person[part].xy, person[part].score):
+            values[span] = values[span][:, list(OTHER_SIDE[part])]
     if mirror.concerns("left_hand"):
         left, right = person["left_hand"], person["right_hand"]
         for one, other in ((left.xy, right.xy), (left.score, right.score)):
             one[span], other[span] = other[span].copy(), one[span].copy()
     if axis is not None:
-        for part in turned:
-            part.xy[span, :, 0] = 2 * axis[:, None] - part.xy[span, :, 0]
+        for points in turned.values():
+            points.xy[span, :, 0] = 2 * axis[:, None] - points.xy[span, :, 0]
 
 
-def _axis(neck: np.ndarray, turned: Sequence[_Points], span: slice) -> np.ndarray:
+def _axis(neck: np.ndarray, turned: Iterable[_Points], span: slice) -> np.ndarray:
     """x of the line that each frame is turned over about, which stays where it is; NaN where there is nothing to turn.
 
     neck: x `[T]`.
