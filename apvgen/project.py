@@ -171,7 +171,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _write_settings(folder: Path, settings: Settings) -> None:
     with complete_or_absent(folder / "project.json") as temporary:
-        temporary.write_text(json.dumps(as_json(settings), indent=2) + "\n", "utf-8")
+        temporary.write_bytes(_adapter().dump_json(settings, indent=2) + b"\n")
 
 
 def as_json(settings: Settings) -> dict[str, object]:

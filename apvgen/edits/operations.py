@@ -137,7 +137,11 @@ def part_of(motion: Motion, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _same_reach(one: PointEdit, other: PointEdit) -> bool:
-    return (one.xy is None) == (other.xy is None) and replace(one, xy=other.xy) == other
+    reach = [
+        (edit.point, edit.frame, edit.part, edit.before, edit.after, edit.spread, edit.xy is None)
+        for edit in (one, other)
+    ]
+    return reach[0] == reach[1]
 
 
 def _bridge_face(edits: Edits, seen: Motion, frame: int) -> Edits:
