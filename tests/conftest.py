@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from stick_person import real_mesh, stick_person
+from studio_browser import address, browser, tab  # noqa: F401  (fixtures)
 
 from apvgen import project
 from apvgen.align import Analysis, align

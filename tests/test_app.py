@@ -1,129 +1,15 @@
 """The studio as a person meets it: `python app.py` in headless Chromium, with the bundled example."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 import soundfile
-from tiny_checkpoint import make_tiny_checkpoint
+from studio_browser import PATIENCE, ROOT, analyse, choose, pictures, use_example, visit, wait_for_other_pictures
 
 import app
 
 pytestmark = pytest.mark.browser
-
-ROOT = Path(__file__).resolve().parents[1]
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
-)
-PATIENCE = 90_000
-"""ms; a busy machine of two cores loads the models in it many times over."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(folder, port, log):
-    command = [sys.executable, "app.py", "--port", str(port), "--projects", str(folder / "projects")]
-    make_tiny_checkpoint(folder / "checkpoints" / "tiny")
-    own = {
-        "GRADIO_TEMP_DIR": folder / "uploads",
-        "XDG_CACHE_HOME": folder / "cache",
-        "APVGEN_CHECKPOINTS": folder / "checkpoints",
-    }
-    environment = {**os.environ, **{name: str(place) for name, place in own.items()}}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return server, address
-        except OSError:
-            time.sleep(0.2)
-    server.kill()
-    raise AssertionError(f"the studio did not start: {Path(log.name).read_text()}")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("studio")
-    with (folder / "log").open("w") as log:
-        server, address = start(folder, free_port(), log)
-        yield address
-        server.terminate()
-        server.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("NOT CHECKED: no chromium on this machine, so the studio's page is unproved here")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="NOT CHECKED: playwright is absent")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser, address):
-    """An open page; afterwards nothing may have been complained about or fetched from elsewhere."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    complaints, elsewhere = [], []
-    context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("request", lambda sent: elsewhere.append(sent.url) if is_elsewhere(sent.url, address) else None)
-    page = context.new_page()
-    visit(page, address)
-    yield page
-    context.close()
-    assert not complaints
-    assert not elsewhere
-
-
-def is_elsewhere(url, address):
-    return not url.startswith((address, "data:", "blob:"))
-
-
-def visit(page, address):
-    page.goto(address)
-    page.get_by_role("button", name="Analyse").wait_for()
-    page.wait_for_function("document.querySelectorAll('#pictures .shot').length > 0")
-
-
-def use_example(page):
-    page.get_by_role("button", name="Use the bundled example").click()
-    for name in ("photo.jpg", "motion.npz", "voice.wav"):
-        page.get_by_text(name, exact=True).wait_for()
-
-
-def analyse(page):
-    page.get_by_role("button", name="Analyse").click()
-    page.get_by_text("Done in").first.wait_for()
-    page.locator("#findings").get_by_text("in 100 % of the frames").first.wait_for()
-
-
-def pictures(page):
-    return page.locator("#pictures img").evaluate_all("images => images.map(image => image.src)")
-
-
-def wait_for_other_pictures(page, before):
-    page.wait_for_function(
-        "before => document.querySelector('#pictures img')?.src !== before", arg=before[0] if before else None
-    )
 
 
 def test_from_the_example_to_a_draft_with_sound_and_back_after_a_reload(tab):
@@ -135,8 +21,9 @@ def test_from_the_example_to_a_draft_with_sound_and_back_after_a_reload(tab):
     tab.keyboard.press("ArrowRight")
     wait_for_other_pictures(tab, shown)
     tab.get_by_text("0.04 s").wait_for()
-    tab.get_by_text("On the photo", exact=True).click()
-    tab.wait_for_function("document.querySelectorAll('#pictures img').length === 1")
+    for beside in ("Face from the voice", "Pose frame"):
+        tab.get_by_label(beside, exact=True).uncheck()
+    tab.wait_for_function("document.querySelectorAll('#pictures img').length === 2")
 
     tab.get_by_role("button", name="Render", exact=True).click()
     tab.locator("#result video").wait_for()
@@ -182,7 +69,7 @@ def test_a_render_can_be_stopped_and_started_again(tab):
     tab.get_by_role("button", name="Render", exact=True).click()
     tab.get_by_text(re.compile("Drawing the draft: frame")).wait_for()
     began = time.monotonic()
-    tab.get_by_role("button", name="Stop").last.click()
+    tab.locator("#render").get_by_role("button", name="Stop").click()
     tab.get_by_text("Stopped. Nothing unfinished was kept.").wait_for()
     assert time.monotonic() - began < PATIENCE / 1000 / 2
     assert tab.locator("#result video").count() == 0
@@ -204,18 +91,13 @@ def test_a_checkpoint_of_this_machine_renders_in_the_studio_and_can_be_stopped(t
     render = tab.get_by_role("button", name="Render", exact=True)
     render.click()
     tab.get_by_text(re.compile("Denoising: pass")).wait_for()
-    tab.get_by_role("button", name="Stop").last.click()
+    tab.locator("#render").get_by_role("button", name="Stop").click()
     tab.get_by_text("Stopped. Nothing unfinished was kept.").wait_for()
     render.click()
     tab.locator("#result video").wait_for()
     tab.get_by_text("Diffusion result").first.wait_for()
     size = tab.locator("#result video").evaluate("video => [video.videoWidth, video.videoHeight]")
     assert size == [320, 512]
-
-
-def choose(page, label, option):
-    page.get_by_label(label).click()
-    page.get_by_role("option", name=re.compile("^" + re.escape(option))).click()
 
 
 def test_two_tabs_keep_their_own_projects(tab, address):

@@ -1,7 +1,9 @@
 """The studio's handlers, called as plain functions: what a page would show is what they return."""
 
+import json
 import shutil
 import threading
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,6 +107,17 @@ def test_a_driving_video_is_described_and_its_name_escaped(studio, files):
     said = inputs.chosen(studio, "driving", str(path))[0].value
     assert "0.2 s, 48 × 64 px, 30 frames a second" in said
     assert "dance &amp; more.mp4" in said
+
+
+def test_poses_of_another_tool_are_described_and_taken(studio, files, analysis):
+    track = studio.uploads / "abc" / "poses.zip"
+    with zipfile.ZipFile(track, "w") as archive:
+        points = np.concatenate([analysis.driving.body.xy[0], analysis.driving.body.score[0][:, None]], -1)
+        for k in range(5):
+            person = {"pose_keypoints_2d": points.ravel().tolist()}
+            archive.writestr(f"{k:03}_keypoints.json", json.dumps({"people": [person]}))
+    look, *_ = inputs.chosen(studio, "driving", str(track))
+    assert "Motion track, 0.2 s, 25 frames a second" in look.value
 
 
 def test_a_wrong_file_is_refused_before_anything_is_queued(studio, files):

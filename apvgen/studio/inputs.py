@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -10,9 +11,8 @@ from urllib.parse import quote
 import gradio as gr
 import numpy as np
 
-from apvgen import tracks
+from apvgen import exchange
 from apvgen.errors import ApvgenError, InputError
-from apvgen.inputs import MOTION_SUFFIX
 from apvgen.media import VideoReader, check_voice, read_audio, read_image
 from apvgen.pose import draw_pose
 from apvgen.project import ROLES, Project
@@ -20,10 +20,14 @@ from apvgen.studio import markup
 from apvgen.studio.context import QUIET, Studio, bound
 from apvgen.studio.viewer import fitted, shrunk
 
+USUAL_RATE = Fraction(25)
+"""Frames a second of a track that does not say."""
+
 THUMBNAIL = 240
 """Longest side of a card's picture, px."""
 
 _VIDEOS = ["video", ".mkv", ".avi", ".ts", ".mts", ".flv"]
+_MOTIONS = [*_VIDEOS, *exchange.TRACK_SUFFIXES]
 _SOUNDS = ["audio", ".opus", ".mka", *_VIDEOS]
 
 
@@ -39,7 +43,9 @@ class Wanted:
 
 WANTED = {
     "reference": Wanted("Photo", "One person, face and upper body in view", ["image"], "photo.jpg"),
-    "driving": Wanted("Motion", "Video of a person moving, or a track (.npz)", [*_VIDEOS, ".npz"], "motion.npz"),
+    "driving": Wanted(
+        "Motion", "Video of a person moving, or a track (.npz, .zip)", [*_VIDEOS, *_TRACKS], "motion.npz"
+    ),
     "voice": Wanted("Voice", "Speech: a recording, or a video with sound", _SOUNDS, "voice.wav"),
 }
 
@@ -161,8 +167,8 @@ def look_at_photo(path: Path, studio: Studio) -> str:
 
 def look_at_motion(path: Path, studio: Studio) -> str:
     """The frame halfway, or a track's pose there, and the length. Raises MediaError, LimitError."""
-    if path.suffix.lower() == MOTION_SUFFIX:
-        motion = tracks.load_motion(path)
+    if exchange.is_track(path):
+        motion = exchange.read_motion(path, exchange.Reading(studio.limits, default_fps=USUAL_RATE))
         pose = shrunk(draw_pose(motion, len(motion) // 2, "mesh"), THUMBNAIL)
         facts = f"Motion track, {float(len(motion) / motion.fps):.1f} s, {float(motion.fps):.4g} frames a second"
         return _described(pose, path, facts)

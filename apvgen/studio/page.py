@@ -113,7 +113,7 @@ def _lay_out(studio: Studio) -> Page:
                 laboratory = lab.build()
             with gr.Column(elem_classes="sheet"):
                 reported = report.build()
-            with gr.Row(elem_classes="sheet"):
+            with gr.Row(elem_classes="sheet", elem_id="render"):
                 renders = rendering.build()
             with gr.Column(elem_classes="sheet"):
                 exports = exporting.build()

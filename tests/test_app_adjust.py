@@ -1,0 +1,77 @@
+"""Correcting a frame in the browser: the pose changes, is undone, and is still there after a reload."""
+
+import pytest
+from studio_browser import analyse, pictures, use_example
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def editor(tab):
+    """The page with the bundled example analysed and the editor unfolded."""
+    use_example(tab)
+    analyse(tab)
+    unfold(tab)
+    return tab
+
+
+def unfold(page):
+    page.get_by_text("Adjust: drag points").click()
+    page.locator("#editor circle").first.wait_for()
+
+
+def wrist(page):
+    return page.locator('#editor circle[data-part="body"][data-point="4"]')
+
+
+def centre(locator):
+    locator.scroll_into_view_if_needed()
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, locator, right, down):
+    x, y = centre(locator)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=4)
+    page.mouse.up()
+
+
+def place(locator):
+    return [float(locator.get_attribute(name)) for name in ("cx", "cy")]
+
+
+def test_a_dragged_point_changes_the_pose_is_undone_and_survives_a_reload(editor):
+    start, shown = place(wrist(editor)), pictures(editor)
+    drag(editor, wrist(editor), 40, -60)
+    editor.get_by_text("Right wrist moved to").wait_for()
+    moved = place(wrist(editor))
+    assert moved[0] > start[0] + 20
+    assert moved[1] < start[1] - 30
+    editor.wait_for_function("before => document.querySelectorAll('#pictures img')[2].src !== before", arg=shown[2])
+    editor.reload()
+    unfold(editor)
+    assert place(wrist(editor)) == moved
+    editor.locator("#adjust").get_by_role("button", name="Undo").click()
+    editor.get_by_text("As analysed.").wait_for()
+    assert place(wrist(editor)) == start
+
+
+def test_the_editor_follows_the_frame_slider(editor):
+    editor.locator("#frame input[type=range]").focus()
+    for _ in range(3):
+        editor.keyboard.press("ArrowRight")
+    editor.locator('#editor .editor[data-at="3"]').wait_for()
+    drag(editor, wrist(editor), 25, 0)
+    editor.get_by_text("px in frame 3").wait_for()
+
+
+def test_a_key_frame_of_the_face_can_be_set(editor):
+    shown = pictures(editor)
+    editor.locator("#adjust").get_by_text("Face: size, place, rotation").click()
+    editor.get_by_label("number input for Width, % of the fitted face").fill("150")
+    editor.keyboard.press("Tab")
+    editor.locator("#adjust").get_by_role("button", name="Set key frame").click()
+    editor.get_by_text("Key frame of the face at 0.").wait_for()
+    editor.wait_for_function("before => document.querySelectorAll('#pictures img')[2].src !== before", arg=shown[2])
