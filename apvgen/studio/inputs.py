@@ -43,9 +43,7 @@ class Wanted:
 
 WANTED = {
     "reference": Wanted("Photo", "One person, face and upper body in view", ["image"], "photo.jpg"),
-    "driving": Wanted(
-        "Motion", "Video of a person moving, or a track (.npz, .zip)", [*_VIDEOS, *_TRACKS], "motion.npz"
-    ),
+    "driving": Wanted("Motion", "Video of a person moving, or a track (.npz, .zip)", _MOTIONS, "motion.npz"),
     "voice": Wanted("Voice", "Speech: a recording, or a video with sound", _SOUNDS, "voice.wav"),
 }
 
