@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from apvgen import __version__, exchange, project
+from apvgen import __version__, estimate, exchange, project
 from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
@@ -249,7 +249,10 @@ def render(
     if handling.watermark:
         frames = marked(frames)
     made_by = {**backbone.describe(), **vars(handling)}
-    return write_result(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
+    done = write_result(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
+    if backbone.name in estimate.MEGAPIXELS_A_SECOND:
+        estimate.drawn(backbone.name, done.frames, shot.hw, done.seconds)
+    return done
 
 
 def driving_video(made: Project) -> VideoReader | None:

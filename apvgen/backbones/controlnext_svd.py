@@ -15,6 +15,7 @@ from apvgen.backbones import kept
 from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
 from apvgen.errors import CheckpointError
+from apvgen.estimate.diffusion import Stopwatch
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
@@ -102,7 +103,10 @@ class ControlNeXtSVD:
         yield from decode.decode(models.vae, latents, decoding)
 
     def _sample(self, shot: Shot, window: range, held: Held | None, on_stage: OnStage, on_look: OnLook) -> torch.Tensor:
+        stopwatch = Stopwatch()
+
         def on_step(info: StepInfo) -> None:
+            stopwatch.note(info.calls)
             on_stage("denoise", info.calls, info.total_calls)
             on_look(lambda: preview_frames(info.denoised[1:]))
 
@@ -111,7 +115,10 @@ class ControlNeXtSVD:
             settings = replace(settings, window=min(self.networks.checkpoint.window, len(window) + 1))
         known = conditioning.encode_reference(models, shot.reference.image, settings)
         poses = self._sequence(shot, window)
-        return denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
+        latents = denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
+        size = min(settings.window, len(window) + 1), shot.hw
+        stopwatch.remember(self.networks.checkpoint, self.networks.resources, size)
+        return latents
 
     def _sequence(self, shot: Shot, window: range) -> Callable[[Sequence[int]], np.ndarray]:
         """Draws pose frames by their number in the sequence: the reference's own first, then those of the window."""

@@ -49,6 +49,6 @@ def assess(made: Project, how: RenderOptions) -> tuple[Finding, ...]:
         clock.check_frame_rate(case, video),
         clock.check_length(case, motion_frames, video.info.duration if video else None, voice.duration),
         sound.check_voice_sound(voice, options, len(case.analysis)),
-        machine.check_renderer(how),
+        *machine.check_machine(how, options, len(case.analysis)),
         machine.check_disk(made.folder, options, len(case.analysis), how),
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from apvgen.backbones.options import RenderOptions
 from apvgen.config import Options
 from apvgen.errors import ApvgenError
-from apvgen.preflight.finding import Finding
+from apvgen.estimate import Estimate, estimate
+from apvgen.preflight.finding import Finding, level_above
 
 DISK_AMBER = 2 * 1024**3
 """Bytes that `doctor` wants to be free, too."""
@@ -20,20 +21,70 @@ LATENT_BYTES_A_PIXEL = 4 * 4 / 64
 """Four float32 channels, an eighth of the picture's side: kept in the project, so that an edit renders only its own
 frames again."""
 
+TIME_AMBER, TIME_RED = 30 * 60, 12 * 3600
+"""Seconds: longer than one sits and waits, and longer than a night."""
+
+MEMORY_AMBER = 0.8
+"""Share of the free memory: what is left is soon taken by other programs."""
+
 _GB = 1e9
 
 
-def check_renderer(how: RenderOptions) -> Finding:
-    """Whether the renderer has what it needs; no value."""
+def check_machine(how: RenderOptions, options: Options, frames: int) -> tuple[Finding, ...]:
+    """Whether the renderer has what it needs; if so, also time (value: seconds) and memory (value: gigabytes)."""
+    try:
+        expected = estimate(how, frames, options.hw)
+    except ApvgenError as error:
+        return (Finding("red", "renderer", str(error)),)
+    ready = Finding("green", "renderer", _ready(how))
+    return ready, check_time(expected, how), check_memory(expected, how)
+
+
+def _ready(how: RenderOptions) -> str:
     if how.renderer != "diffusion":
-        return Finding("green", "renderer", f"The {how.renderer} needs no weights.")
+        return f"The {how.renderer} renderer needs no weights."
     from apvgen.backbones.controlnext_svd import find_checkpoint
 
-    try:
-        found = find_checkpoint(how.checkpoint)
-    except ApvgenError as error:
-        return Finding("red", "renderer", str(error))
-    return Finding("green", "renderer", f"The checkpoint {found.name} is here (licence: {found.licence}).")
+    found = find_checkpoint(how.checkpoint)
+    return f"The checkpoint {found.name} is here (licence: {found.licence})."
+
+
+def check_time(expected: Estimate, how: RenderOptions) -> Finding:
+    """value: seconds."""
+    level = level_above(expected.seconds, TIME_AMBER, TIME_RED)
+    source = "as the last render here went" if expected.measured else "a rough guess until one render here was timed"
+    advice = "" if level == "green" else f"; {_quicker(how)}"
+    sentence = f"The render takes about {duration(expected.seconds)} on {expected.device} ({source}){advice}."
+    return Finding(level, "time", sentence, value=expected.seconds)
+
+
+def check_memory(expected: Estimate, how: RenderOptions) -> Finding:
+    """value: gigabytes needed at the peak."""
+    share = expected.bytes_needed / max(expected.bytes_there, 1)
+    level = level_above(share, MEMORY_AMBER, 1)
+    advice = "" if level == "green" else f"; {_smaller(how)}"
+    sizes = f"about {_size(expected.bytes_needed)} of memory, {_size(expected.bytes_there)} are free"
+    sentence = f"The render needs {sizes} on {expected.device}{advice}."
+    return Finding(level, "memory", sentence, value=expected.bytes_needed / _GB)
+
+
+def _quicker(how: RenderOptions) -> str:
+    if how.renderer == "diffusion":
+        return "use the fast preset, fewer frames or a smaller size, or the draft"
+    return "use fewer frames or a smaller size"
+
+
+def _smaller(how: RenderOptions) -> str:
+    if how.renderer == "diffusion":
+        return "use --offload, --dtype bfloat16, a smaller --vae-chunk or --window, or a smaller size"
+    return "close other programs or use a smaller size"
+
+
+def duration(seconds: float) -> str:
+    """A time span in words, no more exact than an estimate is."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def check_disk(folder: Path, options: Options, frames: int, how: RenderOptions) -> Finding:

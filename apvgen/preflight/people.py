@@ -25,8 +25,7 @@ def check_people(case: Case) -> Finding | None:
     if not crowded.any():
         return Finding("green", "people", "Only one person is in the driving video.", value=share)
     near = (np.abs(apart(boxes[person], others)).max(-1) < LEAST_APART).any(0)
-    follows = "the largest" if person == 0 else f"number {person + 1} by size"
-    follows += f" of {len(boxes)} is followed"
+    follows = f"person {person} is followed, of {len(boxes)} numbered from 0 by size"
     if near.any():
         sentence = (
             f"{capital(where(near, fps))} somebody else is in front of or behind the person ({follows}), and points "

@@ -1,0 +1,135 @@
+"""What a diffusion render computes and holds, from its configuration alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from apvgen.estimate.cost import Cost, cost_of
+from apvgen.estimate.pace import LEAST_SECONDS, PROCESSOR, remember
+from apvgen.model.checkpoint import PARTS, CheckpointInfo
+from apvgen.model.parts import empty_part
+from apvgen.sampler.devices import Resources
+from apvgen.sampler.guidance import is_guided
+from apvgen.sampler.settings import Decoding, Settings
+from apvgen.sampler.sigmas import scheduler_for
+from apvgen.sampler.taper import cut_ranges
+from apvgen.sampler.windows import Window, plan_windows
+from apvgen.types import HW
+
+
+@dataclass(frozen=True)
+class Networks:
+    """unet: one call on a window. control: one pose. decode: one chunk. weights: numbers in each part's network."""
+
+    unet: Cost
+    control: Cost
+    decode: Cost
+    weights: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RenderCost:
+    """flops: of the whole render. sampling, decoding: numbers held beside the weights. weights: numbers a network."""
+
+    flops: float
+    sampling: int
+    decoding: int
+    weights: dict[str, int]
+
+    def resident(self, offload: bool) -> int:
+        """Numbers on the device at the peak: all weights, or with `offload` those of the networks at work."""
+        if not offload:
+            return sum(self.weights.values()) + max(self.sampling, self.decoding)
+        sampling = self.weights["unet"] + self.weights["controlnext"] + self.sampling
+        return max(sampling, self.weights["vae"] + self.decoding)
+
+
+def render_cost(checkpoint: CheckpointInfo, settings: Settings, decoding: Decoding, frames: int, hw: HW) -> RenderCost:
+    """The cost of rendering `frames` of size `hw`.
+
+    Raises RenderError for settings that do not fit the clip, CheckpointError for a checkpoint that is not whole.
+    """
+    sequence = frames + 1
+    if settings.window is None:
+        settings = replace(settings, window=min(checkpoint.window, sequence))
+    windows = plan_windows(sequence, settings)
+    chunks = cut_ranges(sequence, decoding.chunk, decoding.overlap)
+    folders = tuple(checkpoint.part(part) for part in PARTS)
+    networks = networks_cost(folders, hw, len(windows[0].frames), len(chunks[0]))
+    sigmas = scheduler_for(settings.schedule).sigmas.tolist()[:-1]
+    calls = len(windows) * sum(1 + is_guided(sigma, settings) for sigma in sigmas)
+    sampling = calls * networks.unet.flops + len(sigmas) * _poses_drawn(windows) * networks.control.flops
+    decoding_flops = networks.decode.flops * sum(map(len, chunks)) / len(chunks[0])
+    return RenderCost(sampling + decoding_flops, networks.unet.values, networks.decode.values, networks.weights)
+
+
+def _poses_drawn(windows: Sequence[Window]) -> int:
+    """How many control features a step computes: those of the window before are still there."""
+    before = [(), *(window.poses for window in windows)]
+    return sum(len(set(window.poses) - set(kept)) for kept, window in zip(before, windows, strict=False))
+
+
+class Stopwatch:
+    """Times a network's calls, so that the next estimate is a measured one."""
+
+    def __init__(self) -> None:
+        self._first = self._last = (0.0, 0)
+
+    def note(self, calls: int) -> None:
+        """Take note that so many calls are done."""
+        now = (time.monotonic(), calls)
+        self._first, self._last = (self._first if self._first[1] else now), now
+
+    def remember(self, checkpoint: CheckpointInfo, found: Resources, size: tuple[int, HW]) -> None:
+        """Keep the pace for `kind`. size: frames of a call, and the output's size in pixels.
+
+        The first call warms up and is left out; so is work that was too short to tell.
+        """
+        seconds, calls = self._last[0] - self._first[0], self._last[1] - self._first[1]
+        if seconds >= LEAST_SECONDS:
+            folders = tuple(checkpoint.part(part) for part in PARTS)
+            networks = networks_cost(folders, size[1], size[0], 1)
+            remember(kind(found.device, found.dtype), calls * networks.unet.flops, seconds)
+
+
+def kind(device: torch.device, dtype: torch.dtype) -> str:
+    """What decides the pace of sampling, in operations a second; the key of its entry in `pace`."""
+    return f"diffusion on {device_name(device)} in {str(dtype).removeprefix('torch.')}"
+
+
+def device_name(device: torch.device) -> str:
+    """A device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple's graphics processor" if device.type == "mps" else PROCESSOR
+
+
+@lru_cache(maxsize=32)
+def networks_cost(folders: tuple[Path, ...], hw: HW, window: int, chunk: int) -> Networks:
+    """Count a checkpoint's networks. folders: of `PARTS`. window: frames of a UNet call. chunk: of a decoder call."""
+    modules = [empty_part(folder, part).to("meta").eval() for folder, part in zip(folders, PARTS, strict=True)]
+    unet, control, vae, _ = modules
+    latent_hw = [side // 2 ** (len(vae.config.block_out_channels) - 1) for side in hw]
+
+    def call_unet() -> None:
+        features = torch.empty(window, control.config.out_channels, latent_hw[0] // 2, latent_hw[1] // 2)
+        told = torch.empty(1, 1, unet.config.cross_attention_dim)
+        noisy = torch.empty(1, window, unet.config.in_channels, *latent_hw)
+        unet(noisy, torch.tensor(1.0), told, torch.empty(1, 3), control=features)
+
+    return Networks(
+        cost_of(modules, call_unet),
+        cost_of(modules, lambda: control(torch.empty(1, 3, *hw), torch.tensor(1.0))),
+        cost_of(modules, lambda: vae.decode(torch.empty(chunk, 4, *latent_hw), num_frames=chunk)),
+        {part: _numbers(module) for part, module in zip(PARTS, modules, strict=True)},
+    )
+
+
+def _numbers(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
