@@ -20,6 +20,8 @@ LEAST_JUMP = 0.03
 """A part that leaves its path by less than this share of the picture's longer side does not jump."""
 LEAST_FACE_JUMP = 0.02
 """The same for the size and the place of the aligned face, in face sizes."""
+SIDES_PER_SPREAD = 4
+"""A face is about four standard deviations of its landmarks wide and tall."""
 
 SIDES = ("left", "right")
 MISSING, NOT_DRAWN, JUMPS, UNCERTAIN, INCOMPLETE = 1.0, 1.0, 0.8, 0.6, 0.6
@@ -46,8 +48,8 @@ class Bad:
 def worst_frames(driving: Motion, aligned: Track, below: float) -> list[Bad]:
     """The worst frames, worst first, at most `SHOWN` and some time apart.
 
-    driving: what was found, corrections included. aligned: the face that is drawn, in the same pixels. below: points that scored less are
-    uncertain.
+    driving: what was found, corrections included. aligned: the face that is drawn, in the same pixels. below: points
+    that scored less are uncertain.
     """
     faults = [*_found_faults(driving, below), *_face_faults(aligned)]
     costs = np.stack([fault.cost for fault in faults], -1)
@@ -95,12 +97,12 @@ def _part_faults(name: str, seen: np.ndarray, score: np.ndarray, below: float) -
 def _face_faults(face: Track) -> Iterator[Fault]:
     """FDA's outliers as they reach the picture, on landmarks that the jaw does not move."""
     stable = face.xy[:, list(STABLE_LANDMARKS)].astype(float)
-    low, high = stable.min(1), stable.max(1)
+    place, size = stable.mean(1), stable.std(1)  # smooth in the landmarks, as the sides of their box are not
     drawn = face.frames_seen
-    least = LEAST_FACE_JUMP * np.nanmedian(high - low, 0) if drawn.any() else np.ones(2)
+    least = LEAST_FACE_JUMP * np.nanmedian(size, 0) if drawn.any() else np.ones(2)
     yield Fault("no face drawn", NOT_DRAWN * ~drawn)
-    yield Fault("face size jumps", JUMPS * outliers.jumps(high - low, least).any(1))
-    yield Fault("face place jumps", JUMPS * outliers.jumps((low + high) / 2, least).any(1))
+    yield Fault("face size jumps", JUMPS * outliers.jumps(size, least).any(1))
+    yield Fault("face place jumps", JUMPS * outliers.jumps(place, SIDES_PER_SPREAD * least).any(1))
 
 
 def _middle(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
