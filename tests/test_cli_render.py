@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoint import make_tiny_checkpoint
 
-from apvgen import cli
+from apvgen import cli, project
+from apvgen.studio.rendering import latest
 
 WEIGHTS = Path("unet") / "diffusion_pytorch_model.safetensors"
 
@@ -124,3 +129,19 @@ def assert_one_sentence(complaint: str) -> None:
     assert len(lines) == 1
     assert "Traceback" not in complaint
     assert not lines[0].endswith("..")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="NOT CHECKED: this system has no kill -9")
+def test_a_render_that_is_killed_leaves_a_whole_project_and_nothing_that_looks_done(folder, tmp_path):
+    out = folder / "draft.mp4"
+    command = [sys.executable, "-m", "apvgen", "render", "--project", str(folder), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(folder.glob(".draft.mp4*")):
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert latest(project.load(folder)) is None
+    subprocess.run(command, check=True, capture_output=True)
+    assert latest(project.load(folder)) == "draft"
