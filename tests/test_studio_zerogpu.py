@@ -6,8 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny_checkpoint import make_tiny_checkpoint
 
+from apvgen.backbones.draft import Draft
+from apvgen.backbones.options import PRESETS, RenderOptions
 from apvgen.errors import Cancelled, RenderError
+from apvgen.studio import zerogpu
+from apvgen.studio.models import Models
 from apvgen.studio.zerogpu import OnZeroGpu, available
 
 
@@ -82,3 +87,25 @@ def test_without_the_package_no_gpu_is_lent(monkeypatch):
     monkeypatch.setitem(sys.modules, "spaces", None)
     monkeypatch.setitem(sys.modules, "spaces.config", None)
     assert not available()
+
+
+def test_on_such_a_space_the_studio_renders_there_for_a_time_that_grows_with_the_clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(zerogpu, "available", lambda: True)
+    options = RenderOptions("diffusion", str(make_tiny_checkpoint(tmp_path / "tiny")), PRESETS["fast"])
+    backbone = Models().backbone(options, "mesh")
+    assert isinstance(backbone, OnZeroGpu)
+    assert isinstance(Models().backbone(RenderOptions(), "mesh"), Draft)
+    short, long = (zerogpu.lent_seconds(options, Clip(frames)) for frames in (24, 2400))
+    assert zerogpu.LOADING < short < long
+
+
+class Clip:
+    """As much of a shot as an estimate looks at."""
+
+    hw = (768, 512)
+
+    def __init__(self, frames):
+        self.frames = frames
+
+    def __len__(self):
+        return self.frames

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone
 from apvgen.backbones.registry import load_backbone
 from apvgen.config import FaceStyle, Options
 from apvgen.pipeline import AnalysisModels, Animator
 from apvgen.result import OnProgress
+from apvgen.studio import zerogpu
 
 
 class Models:
@@ -24,6 +27,8 @@ class Models:
     def backbone(self, options: RenderOptions, face_style: FaceStyle) -> Backbone:
         """What renders. The weights of the last one are kept, and no others: they are large."""
         self._backbone = load_backbone(options, face_style, self._backbone)
+        if options.renderer == "diffusion" and zerogpu.available():
+            return zerogpu.OnZeroGpu(self._backbone, partial(zerogpu.lent_seconds, options))
         return self._backbone
 
     def warm_up(self, _on_progress: OnProgress) -> None:

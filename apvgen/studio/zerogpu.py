@@ -16,12 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
 from apvgen.errors import Cancelled
 
 FRAME, STAGE, LOOK, ERROR, END = "frame", "stage", "look", "error", "end"
 SPARE = 1.5
 """The lent time is this many times the estimate: a call that overruns is ended without a result."""
+
+LENT_FLOPS = 0.3 * 990e12
+"""What sampling reaches, in operations a second, of the H200 that Spaces lend; see `estimate.SHARE_OF_PEAK`."""
+
+LOADING = 25.0
+"""Seconds for reading the weights in the process that gets the GPU."""
 
 Event = tuple[str, Any]
 
@@ -31,6 +38,19 @@ def available() -> bool:
     with suppress(ImportError, AttributeError):
         return bool(import_module("spaces.config").Config.zero_gpu)
     return False
+
+
+def lent_seconds(options: RenderOptions, shot: Shot) -> float:
+    """How long a diffusion render of a shot takes on a lent GPU: computed, since nothing can be tried before.
+
+    Raises CheckpointError, RenderError.
+    """
+    from apvgen.backbones.controlnext_svd import find_checkpoint
+    from apvgen.estimate.diffusion import render_cost
+
+    decoding = options.memory.decoding(default_chunk=8)
+    cost = render_cost(find_checkpoint(options.checkpoint), options.sampling, decoding, len(shot), shot.hw)
+    return LOADING + cost.flops / LENT_FLOPS
 
 
 class OnZeroGpu:
