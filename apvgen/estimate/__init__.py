@@ -77,7 +77,7 @@ def _diffusion(how: RenderOptions, frames: int, hw: HW) -> Estimate:
 
     found = resources(how.memory)
     cost = render_cost(find_checkpoint(how.checkpoint), how.sampling, found.decoding, frames, hw)
-    pace = recall(kind(found.device, found.dtype))
+    pace = recall(kind(found, cost.weights["unet"]))
     flops_a_second = pace or _peak(found) * SHARE_OF_PEAK[found.device.type]
     needed = cost.resident(found.offload) * found.dtype.itemsize * WORKSPACE
     return Estimate(

@@ -95,12 +95,16 @@ class Stopwatch:
         if seconds >= LEAST_SECONDS:
             folders = tuple(checkpoint.part(part) for part in PARTS)
             networks = networks_cost(folders, size[1], size[0], 1)
-            remember(kind(found.device, found.dtype), calls * networks.unet.flops, seconds)
+            remember(kind(found, networks.weights["unet"]), calls * networks.unet.flops, seconds)
 
 
-def kind(device: torch.device, dtype: torch.dtype) -> str:
-    """What decides the pace of sampling, in operations a second; the key of its entry in `pace`."""
-    return f"diffusion on {device_name(device)} in {str(dtype).removeprefix('torch.')}"
+def kind(found: Resources, weights: int) -> str:
+    """What decides the pace of sampling, in operations a second; the key of its entry in `pace`.
+
+    weights: of the UNet, for a small one spends its time elsewhere.
+    """
+    place = f"{device_name(found.device)} in {str(found.dtype).removeprefix('torch.')}"
+    return f"diffusion with {weights / 1e6:.0f} M weights on {place}"
 
 
 def device_name(device: torch.device) -> str:

@@ -41,8 +41,8 @@ def assess(made: Project, how: RenderOptions) -> tuple[Finding, ...]:
     """
     analysis, alignment = project.load_tracks(made)
     options = made.settings.options
-    case = Case(analysis, alignment, options, made.settings.made_with.get("detector", ""))
     video, voice = driving_video(made), read_voice(made.input_path("voice"), options, VOICE_RATE)
+    case = Case(analysis, alignment, options, made.settings.made_with.get("detector", "") if video else "")
     motion_frames = int(made.settings.report["motion_frames"])
     return (
         *assess_pose(case),

@@ -53,7 +53,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """An analysed project, as the checks of what was found take it. detector: its name."""
+    """An analysed project, as the checks of what was found take it.
+
+    detector: name of the one that made the driving motion; empty where unknown, as with a motion file.
+    """
 
     analysis: Analysis
     alignment: Alignment

@@ -27,6 +27,7 @@ TIME_AMBER, TIME_RED = 30 * 60, 12 * 3600
 MEMORY_AMBER = 0.8
 """Share of the free memory: what is left is soon taken by other programs."""
 
+_NAMES = {"draft": "draft", "stick": "stick figure"}
 _GB = 1e9
 
 
@@ -42,7 +43,7 @@ def check_machine(how: RenderOptions, options: Options, frames: int) -> tuple[Fi
 
 def _ready(how: RenderOptions) -> str:
     if how.renderer != "diffusion":
-        return f"The {how.renderer} renderer needs no weights."
+        return f"The {_NAMES[how.renderer]} needs no weights."
     from apvgen.backbones.controlnext_svd import find_checkpoint
 
     found = find_checkpoint(how.checkpoint)
