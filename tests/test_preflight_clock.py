@@ -47,7 +47,7 @@ def test_a_faster_video_is_at_most_half_a_picture_off_and_skips_some(tmp_path):
     finding = check_rate(tmp_path, [round(1000 * k / 30) for k in range(90)])
     assert finding.level == "green"
     assert 10 < finding.value <= 17.2  # half of a thirtieth, and the container's rounding
-    assert "one picture in 5 is skipped" in finding.sentence
+    assert "one picture in 6 is skipped" in finding.sentence
 
 
 @pytest.mark.parametrize(("rate", "level"), [(20, "amber"), (8, "red")])

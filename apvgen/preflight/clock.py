@@ -64,10 +64,10 @@ def _stutter(case: Case, rates: str, within: str, still: np.ndarray) -> str:
 def _smoother(video: VideoReader) -> str:
     """A hint where some pictures are skipped and others not, so that even motion gets a little uneven."""
     steps = np.diff(video.sources)
-    skips = int((steps > 1).sum())
-    if skips < SKIPS * len(steps) or (steps > 1).all():
+    skipped = int(np.maximum(steps - 1, 0).sum())
+    if skipped < SKIPS * steps.sum() or (steps > 1).all():
         return ""
-    every = round(len(steps) / skips)
+    every = round(steps.sum() / skipped)
     return f"; one picture in {every} is skipped, which a result at the video's own rate would spare"
 
 
