@@ -60,7 +60,8 @@ function show(region, t) {
     region.asking = true;
     ask(region, t).then(() => {
       region.asking = false;
-      if (!playing) paint(region, t); // even if the slider has moved on: a dragged slider shows what it passes
+      // Even if the slider has moved on: a dragged one shows what it passes. But another look may have come meanwhile.
+      if (!playing && drawn.has(key(region, t))) paint(region, t);
     });
   }
 }
