@@ -320,6 +320,12 @@ def test_unusable_sound_and_faces_are_refused(voice, face):
         voice.animate(speechlike(1), np.full((468, 3), np.nan, np.float32), FPS, 2, seed=0)
 
 
+def test_its_architecture_is_found_where_a_download_puts_it(tmp_path):
+    folder = make_tiny_aniportrait(tmp_path / "tiny")
+    (folder / SPEECH_CONFIG.parent).rename(tmp_path / SPEECH_CONFIG.parent)
+    assert load_voice_model("aniportrait", folder).name == "aniportrait"
+
+
 def test_without_its_architecture_the_published_size_is_meant(tmp_path):
     folder = make_tiny_aniportrait(tmp_path / "tiny")
     (folder / SPEECH_CONFIG).unlink()

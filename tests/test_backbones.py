@@ -73,6 +73,11 @@ def test_every_backbone_gives_the_windows_frames_at_the_shots_size(backbone, sho
     assert {(frame.shape, frame.dtype) for frame in frames} == {((*HW, 3), np.dtype(np.uint8))}
 
 
+def test_an_overlap_does_not_matter_to_a_clip_of_one_window(diffusion, shot):
+    wide = ControlNeXtSVD(diffusion.networks, replace(QUICK, window=None, overlap=20))
+    assert len(list(wide.frames(shot, range(3)))) == 3
+
+
 def test_every_backbone_describes_itself_in_plain_json(backbone):
     assert json.loads(json.dumps(backbone.describe())) is not None
 

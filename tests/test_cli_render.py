@@ -110,6 +110,7 @@ def test_a_checkpoint_that_cannot_be_used_is_one_sentence(render, checkpoint, sp
         (("--window", "1"), "at least 2 frames"),
         (("--window", "40"), "longer than the clip"),
         (("--window", "6", "--overlap", "6"), "overlap must lie between"),
+        (("--overlap", "5"), "trained on 6 frames: the overlap must lie between 0 and 4 frames"),
         (("--guidance-interval", "5", "1"), "the lower one first"),
         (("--device", "cuda:77"), "cannot be used on this machine"),
         (("--vae-chunk", "0"), "at least 1 frame"),

@@ -89,7 +89,7 @@ def test_without_an_accelerator_the_cpu_is_found(monkeypatch):
     assert devices.resources(Memory()).device == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["cuda:77", "gpu", "", "hpu"])
+@pytest.mark.parametrize("name", ["cuda:77", "gpu", "", "hpu", "meta"])
 def test_a_device_that_is_not_there(name):
     with pytest.raises(RenderError, match=f"The device '{name}' cannot be used on this machine"):
         devices.resources(Memory(device=name))

@@ -20,6 +20,7 @@ from apvgen.sampler.sigmas import scheduler_for
         ({"schedule": "euler-20"}, "not 'euler-20'"),
         ({"schedule": "karras-0"}, "between 1 and 1000 steps, not 0 as karras-0 says"),
         ({"schedule": "align-your-steps-0"}, "not 0 as"),
+        ({"schedule": "karras--3"}, "between 1 and 1000 steps, not -3 as"),
         ({"guidance_min": 0.5}, "guidance_min must lie between 1 and 100, not 0.5"),
         ({"guidance_min": 3, "guidance_max": 2}, "guidance_max must lie between 3 and 100, not 2"),
         ({"guidance_max": float("nan")}, "guidance_max must lie"),

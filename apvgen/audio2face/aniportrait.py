@@ -30,7 +30,8 @@ from apvgen.types import FRAMES_AT_ONCE, Audio, VoiceFace
 
 MESH_WEIGHTS, POSE_WEIGHTS = "audio2mesh", "audio2pose"
 SPEECH_CONFIG = Path("wav2vec2-base-960h") / "config.json"
-"""Where the original keeps it, beside the weights; without it, wav2vec 2.0 base is meant."""
+"""Where the original keeps it, beside the weights; a download puts it beside their folder. Without it, wav2vec 2.0
+base is meant."""
 
 _FPS = 30
 """Frames a second that the networks were trained at; other rates are sampled from it."""
@@ -110,7 +111,7 @@ def load_aniportrait(folder: Path, device: str = "cpu") -> AniPortraitVoice:
 
     Raises MissingModelError (or its CheckpointError) when a file is absent, damaged, or holds another network.
     """
-    config = _speech_config(folder / SPEECH_CONFIG)
+    config = _speech_config((folder / SPEECH_CONFIG, folder.parent / SPEECH_CONFIG))
     paths = [_weights_file(folder, name) for name in (MESH_WEIGHTS, POSE_WEIGHTS)]
     mesh, pose = (
         _load(network, config, path, device) for network, path in zip((Audio2Mesh, Audio2Pose), paths, strict=True)
@@ -148,8 +149,9 @@ def _weights_file(folder: Path, name: str) -> Path:
     )
 
 
-def _speech_config(path: Path) -> Wav2Vec2Config:
-    if not path.is_file():
+def _speech_config(places: tuple[Path, ...]) -> Wav2Vec2Config:
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         return Wav2Vec2Config()
     try:
         return Wav2Vec2Config.from_json_file(path)

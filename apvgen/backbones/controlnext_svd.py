@@ -14,7 +14,7 @@ import torch
 from apvgen.backbones import kept
 from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
-from apvgen.errors import CheckpointError
+from apvgen.errors import CheckpointError, RenderError
 from apvgen.estimate.diffusion import Stopwatch
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
 from apvgen.model.models import Models
@@ -92,27 +92,31 @@ class ControlNeXtSVD:
         self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         conditioning.check_size(shot.hw)
+        settings = fitted(self._sampling, self.networks.checkpoint.window, len(window) + 1)
         on_stage("load", 0, 1)
         models, decoding = self.networks.models, self.networks.resources.decoding
         on_stage("load", 1, 1)
         ticket = kept.ticket_for(shot, window, self.describe())
         held = kept.held_from(shot.scratch, ticket, decoding) if shot.scratch else None
-        latents = held.latents if held and not held.redo.any() else self._sample(shot, window, held, on_stage, on_look)
+        if held and not held.redo.any():
+            latents = held.latents
+        else:
+            latents = self._sample(shot, window, settings, held, (on_stage, on_look))
         if shot.scratch:
             kept.save_latents(shot.scratch, latents, ticket)
         yield from decode.decode(models.vae, latents, decoding)
 
-    def _sample(self, shot: Shot, window: range, held: Held | None, on_stage: OnStage, on_look: OnLook) -> torch.Tensor:
-        stopwatch = Stopwatch()
+    def _sample(
+        self, shot: Shot, window: range, settings: Settings, held: Held | None, watchers: tuple[OnStage, OnLook]
+    ) -> torch.Tensor:
+        stopwatch, (on_stage, on_look) = Stopwatch(), watchers
 
         def on_step(info: StepInfo) -> None:
             stopwatch.note(info.calls)
             on_stage("denoise", info.calls, info.total_calls)
             on_look(lambda: preview_frames(info.denoised[1:]))
 
-        models, settings = self.networks.models, self._sampling
-        if settings.window is None:
-            settings = replace(settings, window=min(self.networks.checkpoint.window, len(window) + 1))
+        models = self.networks.models
         known = conditioning.encode_reference(models, shot.reference.image, settings)
         poses = self._sequence(shot, window)
         latents = denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
@@ -131,6 +135,22 @@ class ControlNeXtSVD:
             return np.stack([next(frames) if number else still[0] for number in numbers])
 
         return draw
+
+
+def fitted(settings: Settings, trained: int, frames: int) -> Settings:
+    """The settings with a window: the one chosen, or else as many frames as the checkpoint was trained on at once.
+
+    frames: of the sequence, the reference included; one window of a short clip shares nothing, whatever the overlap.
+    Raises RenderError for an overlap that does not fit the checkpoint's window.
+    """
+    if settings.window is not None:
+        return settings
+    if frames <= trained:
+        return replace(settings, window=frames, overlap=None)
+    try:
+        return replace(settings, window=trained)
+    except ValueError as error:
+        raise RenderError(f"The sampling does not fit the checkpoint, trained on {trained} frames: {error}.") from error
 
 
 def find_checkpoint(name: str | None) -> CheckpointInfo:

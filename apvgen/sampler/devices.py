@@ -57,10 +57,12 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        # An allocation is the one check that all backends have; it also fills in the current index of a bare "cuda".
-        return torch.empty(1, device=name).device
+        # The way there and back is the one check that all backends have; it also fills in the index of a bare "cuda".
+        there = torch.ones(1, device=name)
+        there.cpu()
     except (RuntimeError, AssertionError, ImportError) as error:
         raise RenderError(f"The device {name!r} cannot be used on this machine; choose another or auto.") from error
+    return there.device
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:

@@ -24,7 +24,7 @@ def parse_schedule(name: str) -> tuple[str, int]:
 
     Raises ValueError for an unknown family or fewer steps than one.
     """
-    found = re.fullmatch(rf"({KARRAS}(?=-)|{ALIGN_YOUR_STEPS})(?:-(\d+))?", name)
+    found = re.fullmatch(rf"({KARRAS}(?=-)|{ALIGN_YOUR_STEPS})(?:-(-?\d+))?", name)
     if not found:
         raise ValueError(f"the schedule must be {KARRAS}-25 (any number of steps) or {ALIGN_YOUR_STEPS}, not {name!r}")
     family, steps = found[1], int(found[2] or ALIGN_YOUR_STEPS_COUNT)
