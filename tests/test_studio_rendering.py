@@ -1,6 +1,8 @@
 """The render panel: what it offers, what it starts, and what it shows."""
 
 import asyncio
+import json
+import shutil
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -98,6 +100,21 @@ def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, che
     video, *_ = page.finished(studio, opened)
     assert scripted_render == ["diffusion"]
     assert (video.label, Path(video.value["path"]).name) == ("Diffusion result", "apvgen-diffusion.mp4")
+
+
+def test_the_networks_of_a_checkpoint_render_the_video_that_is_shown(studio, small_project, checkpoints):
+    make_tiny_checkpoint(checkpoints / "tiny")
+    analysed = small_project.with_settings(report={"frames": 12, "motion_frames": 12, "lip_gap_kept": None})
+    name = shutil.copytree(analysed.folder, studio.store.folder(studio.store.new_name())).name
+    rendering.start(studio, name, "tiny", "fast", "1", 1.0, 1.0, "", "", "", True, False)
+    ended(studio, name, "render")
+    job = studio.board.get(strip.job_name("render", name))
+    assert job.error is None
+    assert job.look.shape[0] == 12
+    video, *_ = page.finished(studio, name)
+    assert VideoReader(Path(video.value["path"]), None, Limits()).frame_count == 12
+    told = json.loads((studio.store.folder(name) / "diffusion.json").read_text())["rendering"]
+    assert (told["checkpoint"], told["sampling"]["schedule"]) == ("tiny", "align-your-steps-1")
 
 
 def test_the_networks_of_the_last_render_are_kept_for_the_next(checkpoints):
