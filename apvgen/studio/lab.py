@@ -120,11 +120,16 @@ def shown(studio: Studio, name: str, t: float, smoothing: float) -> str:
     folder = studio.store.folder(name)
     viewer = open_viewer(folder)
     ways = [_way(folder, mode, smoothing) for mode in ORDER]
-    spec = json.dumps({"project": name, "written": viewer.written, "smoothing": float(smoothing)})
+    spec = spec_of(name, viewer.written, float(smoothing))
     pictures = mode_pictures(studio, spec, int(t))["pictures"]
     scales = [scale_of([way.values[:, row] for way in ways for way in way]) for row in range(len(ROWS))]
     columns = "".join(map(partial(_column, viewer, scales), ORDER, pictures, ways))
     return markup.region("mode_pictures", spec, int(t), f'<div class="modes">{columns}</div>') + _lips(folder, viewer)
+
+
+def spec_of(name: str, written: int, smoothing: float) -> str:
+    """What `mode_pictures` is told of a project in the state that was `written` (see `Viewer`)."""
+    return json.dumps({"project": name, "written": written, "smoothing": smoothing})
 
 
 def mode_pictures(studio: Studio, spec: str, t: int) -> dict[str, object]:

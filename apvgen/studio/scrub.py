@@ -111,6 +111,11 @@ def frame_pictures(studio: Studio, spec: str, t: int) -> dict[str, object]:
     return {"pictures": [markup.data_url(shot) for shot in shots.values()], "words": facts(viewer, t, look.below)}
 
 
+def spec_of(name: str, written: int, look: Look) -> str:
+    """What `frame_pictures` is told of a project in the state that was `written` (see `Viewer`)."""
+    return json.dumps({"project": name, "written": written, "look": astuple(look)})
+
+
 def look_of(layers: object, shots: object, zoom: object, below: object) -> Look:
     """What the controls say. Raises InputError for what they do not offer."""
     asked = (set(layers), Layer), (set(shots), Shot), ({zoom}, Zoom)
@@ -171,8 +176,7 @@ def _region(viewer: Viewer, t: int, look: Look) -> str:
     shape = "square" if look.zoom != "all" else "wide" if width > height else "tall"
     inside = f"""<p class="moment" data-words>{facts(viewer, t, look.below)}</p>
         <div class="pictures n{len(shots)} {shape}">{figures}</div>"""
-    spec = {"project": viewer.made.folder.name, "written": viewer.written, "look": astuple(look)}
-    return markup.region("frame_pictures", json.dumps(spec), t, inside)
+    return markup.region("frame_pictures", spec_of(viewer.made.folder.name, viewer.written, look), t, inside)
 
 
 def _thumbnail(viewer: Viewer, bad: Bad, below: float) -> str:

@@ -19,7 +19,7 @@ HELD_BYTES = 96 * 1024**2
 """About a minute at 25 frames a second; later frames are decoded when asked for."""
 JPEG_QUALITY = 85
 LOOK_BACK = 8
-"""Frames decoded before the wanted one: a video can only be decoded forward, and the slider may be moving backward."""
+"""Frames decoded before the wanted one when the slider moves backward: a video can only be decoded forward."""
 LOOK_AHEAD = 24
 """Frames that are decoded on the way rather than seeking again."""
 ENDED = -LOOK_AHEAD
@@ -65,7 +65,8 @@ class Shelf:
 
     def _seek(self, k: int) -> np.ndarray:
         if not self._next <= k < self._next + LOOK_AHEAD:
-            self._next = max(0, k - LOOK_BACK)
+            backward = 0 < self._next - k <= LOOK_AHEAD
+            self._next = max(0, k - LOOK_BACK) if backward else k
             self._stream = self._video.frames(self._next)
         missing, self._next = range(self._next, k + 1), ENDED
         for at in missing:
