@@ -68,9 +68,10 @@ def test_a_damaged_place_is_told_each_time_and_spoils_no_other():
                 yield picture
 
     kept = shelf.Shelf(Damaged())
-    for k in (20, 21, 20):
+    for k in (20, 20):
         with pytest.raises(MediaError):
             kept.frame(k)
+    assert kept.frame(21)[4, 4, 0] == 42
     assert kept.frame(5)[4, 4, 0] == 10
     kept.fill()
     assert kept.frame(19)[4, 4, 0] == 38
