@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -15,8 +16,15 @@ from apvgen.backbones import kept
 from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
 from apvgen.errors import CheckpointError, RenderError
-from apvgen.estimate.diffusion import Stopwatch
-from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints, load_models, read_info
+from apvgen.estimate.diffusion import remember_render
+from apvgen.model.checkpoint import (
+    METADATA,
+    CheckpointInfo,
+    checkpoints_folder,
+    list_checkpoints,
+    load_models,
+    read_info,
+)
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from apvgen.sampler import conditioning, decode, denoise, devices
@@ -96,6 +104,7 @@ class ControlNeXtSVD:
         on_stage("load", 0, 1)
         models, decoding = self.networks.models, self.networks.resources.decoding
         on_stage("load", 1, 1)
+        started = time.monotonic()
         ticket = kept.ticket_for(shot, window, self.describe())
         held = kept.held_from(shot.scratch, ticket, decoding) if shot.scratch else None
         if held and not held.redo.any():
@@ -105,24 +114,23 @@ class ControlNeXtSVD:
         if shot.scratch:
             kept.save_latents(shot.scratch, latents, ticket)
         yield from decode.decode(models.vae, latents, decoding)
+        if held is None:
+            made = (len(window), shot.hw, time.monotonic() - started)
+            remember_render(self.networks.checkpoint, self.networks.resources, settings, *made)
 
     def _sample(
         self, shot: Shot, window: range, settings: Settings, held: Held | None, watchers: tuple[OnStage, OnLook]
     ) -> torch.Tensor:
-        stopwatch, (on_stage, on_look) = Stopwatch(), watchers
+        on_stage, on_look = watchers
 
         def on_step(info: StepInfo) -> None:
-            stopwatch.note(info.calls)
             on_stage("denoise", info.calls, info.total_calls)
             on_look(lambda: preview_frames(info.denoised[1:]))
 
         models = self.networks.models
         known = conditioning.encode_reference(models, shot.reference.image, settings)
         poses = self._sequence(shot, window)
-        latents = denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
-        size = min(settings.window, len(window) + 1), shot.hw
-        stopwatch.remember(self.networks.checkpoint, self.networks.resources, size)
-        return latents
+        return denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
 
     def _sequence(self, shot: Shot, window: range) -> Callable[[Sequence[int]], np.ndarray]:
         """Draws pose frames by their number in the sequence: the reference's own first, then those of the window."""
@@ -164,5 +172,7 @@ def find_checkpoint(name: str | None) -> CheckpointInfo:
     known = list_checkpoints([root])
     if len(known) != 1:
         there = ", ".join(info.folder.name for info in known) or "none"
-        raise CheckpointError(f"Name a checkpoint with --checkpoint; in {root} there is {there}.")
+        damaged = sorted({path.parent for path in root.glob(f"*/{METADATA}")} - {info.folder for info in known})
+        also = f" ({', '.join(path.name for path in damaged)} cannot be read: name it to hear why)" if damaged else ""
+        raise CheckpointError(f"Name a checkpoint with --checkpoint; in {root} there is {there}{also}.")
     return known[0]

@@ -71,12 +71,14 @@ def _drawing(renderer: str, frames: int, hw: HW) -> Estimate:
 
 
 def _diffusion(how: RenderOptions, frames: int, hw: HW) -> Estimate:
-    from apvgen.backbones.controlnext_svd import find_checkpoint
+    from apvgen.backbones.controlnext_svd import find_checkpoint, fitted
     from apvgen.estimate.diffusion import device_name, kind, render_cost
     from apvgen.sampler.devices import resources
 
     found = resources(how.memory)
-    cost = render_cost(find_checkpoint(how.checkpoint), how.sampling, found.decoding, frames, hw)
+    checkpoint = find_checkpoint(how.checkpoint)
+    sampling = fitted(how.sampling, checkpoint.window, frames + 1)
+    cost = render_cost(checkpoint, sampling, found.decoding, frames, hw)
     pace = recall(kind(found, cost.weights["unet"]))
     flops_a_second = pace or _peak(found) * SHARE_OF_PEAK[found.device.type]
     needed = cost.resident(found.offload) * found.dtype.itemsize * WORKSPACE

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,11 +52,10 @@ class RenderCost:
 def render_cost(checkpoint: CheckpointInfo, settings: Settings, decoding: Decoding, frames: int, hw: HW) -> RenderCost:
     """The cost of rendering `frames` of size `hw`.
 
+    settings: fitted to the checkpoint and the clip, as the backbone does.
     Raises RenderError for settings that do not fit the clip, CheckpointError for a checkpoint that is not whole.
     """
     sequence = frames + 1
-    if settings.window is None:
-        settings = replace(settings, window=min(checkpoint.window, sequence))
     windows = plan_windows(sequence, settings)
     chunks = cut_ranges(sequence, decoding.chunk, decoding.overlap)
     folders = tuple(checkpoint.part(part) for part in PARTS)
@@ -75,27 +73,13 @@ def _poses_drawn(windows: Sequence[Window]) -> int:
     return sum(len(set(window.poses) - set(kept)) for kept, window in zip(before, windows, strict=False))
 
 
-class Stopwatch:
-    """Times a network's calls, so that the next estimate is a measured one."""
-
-    def __init__(self) -> None:
-        self._first = self._last = (0.0, 0)
-
-    def note(self, calls: int) -> None:
-        """Take note that so many calls are done."""
-        now = (time.monotonic(), calls)
-        self._first, self._last = (self._first if self._first[1] else now), now
-
-    def remember(self, checkpoint: CheckpointInfo, found: Resources, size: tuple[int, HW]) -> None:
-        """Keep the pace for `kind`. size: frames of a call, and the output's size in pixels.
-
-        The first call warms up and is left out; so is work that was too short to tell.
-        """
-        seconds, calls = self._last[0] - self._first[0], self._last[1] - self._first[1]
-        if seconds >= LEAST_SECONDS:
-            folders = tuple(checkpoint.part(part) for part in PARTS)
-            networks = networks_cost(folders, size[1], size[0], 1)
-            remember(kind(found, networks.weights["unet"]), calls * networks.unet.flops, seconds)
+def remember_render(
+    checkpoint: CheckpointInfo, found: Resources, settings: Settings, frames: int, hw: HW, seconds: float
+) -> None:
+    """Note how long a whole render took once its networks were loaded; work that was too short to tell is left out."""
+    if seconds >= LEAST_SECONDS:
+        cost = render_cost(checkpoint, settings, found.decoding, frames, hw)
+        remember(kind(found, cost.weights["unet"]), cost.flops, seconds)
 
 
 def kind(found: Resources, weights: int) -> str:

@@ -13,7 +13,7 @@ from apvgen.keypoints.cache import cache_folder
 LEAST_SECONDS = 2.0
 """Shorter work tells more about starting than about pace."""
 
-PROCESSOR = "this computer's processor"
+PROCESSOR = "this computer"
 
 _FILE = "pace.json"
 
