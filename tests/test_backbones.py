@@ -151,6 +151,10 @@ def test_without_a_checkpoint_the_message_says_how_to_name_one(tmp_path, monkeyp
     monkeypatch.setenv("APVGEN_CHECKPOINTS", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"--checkpoint.* there is none"):
         find_checkpoint(None)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "checkpoint.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"there is none \(broken cannot be read"):
+        find_checkpoint(None)
     with pytest.raises(CheckpointError, match="absent is no checkpoint"):
         find_checkpoint("absent")
 
