@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from apvgen import project
 from apvgen.backbones.options import RenderOptions
+from apvgen.config import Trim
 from apvgen.inputs import read_voice
+from apvgen.media import VideoReader
 from apvgen.pipeline import VOICE_RATE, driving_video
 from apvgen.preflight import clock, detection, framing, machine, people, sound, steadiness
 from apvgen.preflight.finding import Case, Finding, Level, Topic
@@ -34,6 +37,14 @@ def assess_pose(case: Case) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding is not None)
 
 
+def _usable(video: VideoReader | None, trim: Trim) -> Fraction | None:
+    """Seconds of the driving video between the trim's ends."""
+    if video is None:
+        return None
+    stop = video.info.duration if trim.stop is None else min(trim.stop, video.info.duration)
+    return stop - trim.start
+
+
 def assess(made: Project, how: RenderOptions) -> tuple[Finding, ...]:
     """Everything about an analysed project and the render that is planned for it.
 
@@ -47,7 +58,7 @@ def assess(made: Project, how: RenderOptions) -> tuple[Finding, ...]:
     return (
         *assess_pose(case),
         clock.check_frame_rate(case, video),
-        clock.check_length(case, motion_frames, video.info.duration if video else None, voice.duration),
+        clock.check_length(case, motion_frames, _usable(video, options.driving_trim), voice.duration),
         sound.check_voice_sound(voice, options, len(case.analysis)),
         *machine.check_machine(how, options, len(case.analysis)),
         machine.check_disk(made.folder, options, len(case.analysis), how),

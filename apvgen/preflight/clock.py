@@ -16,9 +16,6 @@ STILL_AMBER, STILL_RED = 0.1, 0.6
 """Shares of frames that repeat the picture before: 0.1 at nine tenths of the wanted rate; 0.6 at 10 pictures a second
 shown at 25, below which single pictures are seen instead of motion."""
 
-FROZEN = 0.25
-"""Seconds for which a picture may stay; a slide show or a recording with a variable rate holds longer."""
-
 SKIPS = 0.02
 """Share of skipped pictures that is worth a hint. Measured: of 29 shown at 25, a seventh, which the points of a fast
 dancer show as noise of 0.6 % of the face's height and a still talker's not at all."""
@@ -37,28 +34,25 @@ def check_frame_rate(case: Case, video: VideoReader | None) -> Finding:
         half = float(500 / fps)
         return Finding("green", "frame rate", f"The motion lies within {half:.0f} ms of the sound.", value=half)
     index = case.analysis.driving_index
-    drift = float(np.abs(video.lags()[index]).max())
+    lags = np.abs(video.lags()[index])
+    drift = float(lags.max())
     still = np.isin(index, 1 + np.flatnonzero(np.diff(video.sources) == 0)) & (np.diff(index, prepend=index[:1]) != 0)
-    frozen = np.isin(index, np.flatnonzero(_held(video) > FROZEN))
     share = float(still.mean())
     rates = f"The driving video has {_number(video.info.fps)} pictures a second, the result {_number(fps)}"
     within = f"picture and sound are at most {1000 * drift:.0f} ms apart"
     level: Level = max(
         level_above(drift, DRIFT_AMBER, DRIFT_RED),
         level_above(share, STILL_AMBER, STILL_RED),
-        "amber" if frozen.any() else "green",
         key=("green", "amber", "red").index,
     )
     if level == "green":
         return Finding(level, "frame rate", f"{rates}: {within}{_smoother(video)}.", value=1000 * drift)
-    return Finding(
-        level, "frame rate", _stutter(case, rates, within, still | frozen), runs(still | frozen), 1000 * drift
+    concerned = still | (lags > DRIFT_AMBER)
+    sentence = (
+        f"{rates}: {where(concerned, fps)} the motion stands still ({within}); choose a rate that the video has, "
+        "or film with an even rate."
     )
-
-
-def _stutter(case: Case, rates: str, within: str, still: np.ndarray) -> str:
-    stands = f": {where(still, case.options.fps)} the motion stands still" if still.any() else ""
-    return f"{rates}{stands} ({within}); choose a rate that the video has, or film with an even rate."
+    return Finding(level, "frame rate", sentence, runs(concerned), 1000 * drift)
 
 
 def _smoother(video: VideoReader) -> str:
@@ -71,18 +65,11 @@ def _smoother(video: VideoReader) -> str:
     return f"; one picture in {every} is skipped, which a result at the video's own rate would spare"
 
 
-def _held(video: VideoReader) -> np.ndarray:
-    """Seconds `[T]` for which the picture shown in each frame stays."""
-    starts = np.flatnonzero(np.diff(video.sources, prepend=-1) != 0)
-    lengths = np.diff(np.append(starts, video.frame_count))
-    return np.repeat(lengths, lengths) / float(video.fps)
-
-
 def check_length(case: Case, motion_frames: int, driving: Fraction | None, voice: Fraction) -> Finding:
     """value: how often the motion is run through.
 
     motion_frames: of the motion, on the output's clock, as far as it was looked at. driving: seconds of the driving
-    video, None for a motion file. voice: seconds.
+    video that may be used, None for a motion file. voice: seconds.
     """
     fps, frames = case.options.fps, len(case.analysis)
     ends = 1000 * abs(float(frames / fps - voice))
@@ -95,14 +82,10 @@ def check_length(case: Case, motion_frames: int, driving: Fraction | None, voice
     again = np.arange(frames) >= motion_frames
     how = {"ping-pong": "runs back and forth", "loop": "begins again", "hold": "stands still on its last picture"}
     sentence = f"{result}; the motion lasts {float(motion_frames / fps):.2f} s and then {how[case.options.length]}"
-    held = case.options.length == "hold"
-    level: Level = "amber" if times > REPEATS_AMBER or held or _jumps(case) else "green"
+    even = case.options.length == "ping-pong"
+    level: Level = "green" if even and times <= REPEATS_AMBER else "amber"
     advice = "" if level == "green" else f" ({times:.1f} times as long is needed): give a longer driving video"
     return Finding(level, "length", f"{capital(sentence)}{advice}.", runs(again), times)
-
-
-def _jumps(case: Case) -> bool:
-    return case.options.length == "loop"
 
 
 def _number(rate: Fraction) -> str:
