@@ -90,19 +90,21 @@ def reduced_models(device: torch.device, dtype: torch.dtype) -> Models:
     return in_dtype(Models(unet.eval(), control.eval(), vae.eval(), image_encoder=None), dtype)
 
 
-def tiny_models() -> Models:
-    """1 M parameters, random, float32, so that the memory of a render is that of its data."""
+def tiny_models(device: torch.device, dtype: torch.dtype) -> Models:
+    """1 M parameters, random, so that the memory of a render is that of its data."""
     torch.manual_seed(0)
-    unet = ControlledUNet(
-        block_out_channels=(32, 32, 32, 32),
-        num_attention_heads=(2, 2, 2, 2),
-        layers_per_block=1,
-        cross_attention_dim=REDUCED_EMBEDDING,
-        addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=24,
-    )
-    control = ControlNeXt((8, 8, 16), (16, 32), time_channels=(16, 32), out_channels=32)
-    return Models(unet.eval(), control.eval(), _vae((32, 32, 32, 32), layers=1).eval(), image_encoder=None)
+    with device:
+        unet = ControlledUNet(
+            block_out_channels=(32, 32, 32, 32),
+            num_attention_heads=(2, 2, 2, 2),
+            layers_per_block=1,
+            cross_attention_dim=REDUCED_EMBEDDING,
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=24,
+        )
+        control = ControlNeXt((8, 8, 16), (16, 32), time_channels=(16, 32), out_channels=32)
+        vae = _vae((32, 32, 32, 32), layers=1)
+    return in_dtype(Models(unet.eval(), control.eval(), vae.eval(), image_encoder=None), dtype)
 
 
 def in_dtype(models: Models, dtype: torch.dtype) -> Models:

@@ -23,7 +23,7 @@ from apvgen.model.parts import load_part, save_part, weights_file
 from apvgen.sampler.decode import decode
 from apvgen.sampler.settings import Decoding, Settings
 from apvgen.types import HW
-from benchmarks._jobs import REDUCED_EMBEDDING, Job, full_models, random_job, reduced_models, sample_ours
+from benchmarks._jobs import REDUCED_EMBEDDING, Job, full_models, random_job, sample_ours, tiny_models
 from benchmarks._reference_pipeline import ReferencePipeline
 from benchmarks.weights import read
 
@@ -53,9 +53,7 @@ def _scale() -> Scale | None:
     sizes = os.environ.get("APVGEN_BENCHMARK_GPU_SIZES", "768x512,1024x576")
     chosen = tuple(tuple(map(int, size.split("x"))) for size in sizes.split(","))
     if os.environ.get("APVGEN_BENCHMARK_GPU") == "cpu":
-        return Scale(
-            torch.device("cpu"), reduced_models, REDUCED_EMBEDDING, ((64, 64),), 4, REFERENCE_STEPS, 256, "eager"
-        )
+        return Scale(torch.device("cpu"), tiny_models, REDUCED_EMBEDDING, ((64, 64),), 4, REFERENCE_STEPS, 256, "eager")
     if not torch.cuda.is_available():
         return None
     return Scale(torch.device("cuda"), full_models, 1024, chosen, 24, 25, 8192, "inductor")
