@@ -31,15 +31,17 @@ def tremble(values: np.ndarray) -> np.ndarray:
     return spread
 
 
-def jumps(values: np.ndarray, least: float | np.ndarray) -> np.ndarray:
+def jumps(values: np.ndarray, least: float | np.ndarray, restless: np.ndarray | None = None) -> np.ndarray:
     """bool `[T, C]`: frames whose second difference in `values` `[T, C]` stands out.
 
-    least: amounts, one or `[C]`, below which nothing counts, for curves that are almost still. A spike bends its
-    neighbours too: of frames side by side only the most bent one is marked.
+    least: amounts, one or `[C]`, below which nothing counts, for curves that are almost still. restless: the curves
+    whose restlessness is the measure, `values` themselves by default. A spike bends its neighbours too: of frames side
+    by side only the most bent one is marked.
     """
     if len(values) < 3:
         return np.zeros(values.shape, bool)
     bend = np.abs(np.nan_to_num(second_differences(values)))
-    limit = np.maximum(STANDS_OUT * np.nan_to_num(tremble(values)), least)
+    usual = tremble(values if restless is None else restless)
+    limit = np.maximum(STANDS_OUT * np.nan_to_num(usual), least)
     before, after = np.pad(bend, ((1, 1), (0, 0)))[:-2], np.pad(bend, ((1, 1), (0, 0)))[2:]
     return (bend > limit) & (bend >= before) & (bend > after)

@@ -36,6 +36,14 @@ def test_what_is_less_than_the_least_amount_is_no_jump(restless):
     assert not outliers.jumps(np.full((T, 1), 3.0), 0.0).any()
 
 
+def test_a_calm_curve_may_be_measured_by_a_restless_one(restless):
+    calm = restless.copy()
+    calm[1:-1] = (restless[:-2] + restless[1:-1] + restless[2:]) / 3
+    calm[57] += 1.2
+    assert np.flatnonzero(outliers.jumps(calm, 0.0)).tolist() == [57]
+    assert not outliers.jumps(calm, 0.0, restless).any()
+
+
 def test_frames_between_gaps_are_not_judged(restless):
     restless[57] += 8
     restless[[56, 58]] = np.nan

@@ -37,6 +37,11 @@ def test_smoothing_takes_the_trembling_out_of_the_size(folder):
     assert trembles[-1] < trembles[0] / 2
 
 
+def test_smoothing_makes_no_frame_stand_out(folder):
+    counts = [curves.fda_curves(folder, "paper", sigma).jumps.sum() for sigma in (0.0, 1.0, 4.0)]
+    assert counts == sorted(counts, reverse=True)
+
+
 def test_an_edit_changes_the_curves(folder):
     made = project.load(folder)
     before = curves.fda_curves(folder, "stable", 0.0)

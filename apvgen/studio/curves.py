@@ -32,7 +32,8 @@ class Curves:
     """The map of one mode over time.
 
     affine: what places the face, smoothed and corrected. values: float64 `[T, 4]`, its a_x, a_y (times), b_x, b_y
-    (driving-video px); NaN without a face. jumps: bool `[T, 4]`, outliers of `values` (outliers.py). kept: share of
+    (driving-video px); NaN without a face. jumps: bool `[T, 4]`, outliers of `values` (outliers.py), measured by how
+    restless the curve is without smoothing, so that smoothing makes no frame stand out. kept: share of
     the voice's lip opening that the mode keeps. tremble: how much the size changes its change from frame to frame, a
     share of itself.
     """
@@ -71,10 +72,10 @@ def _curves(folder: Path, _written: int, mode: FdaMode, smoothing: float) -> Cur
     size = _face_size(alignment.voice_face.xy)
     typical = _median(alignment.fda.a)
     least = LEAST_JUMP * np.concatenate([typical, typical * size])
+    fitted = fda_curves(folder, mode, 0.0).values if smoothing else values
+    jumps = outliers.jumps(values, np.nan_to_num(least), fitted)
     tremble = (outliers.tremble(alignment.fda.a) / typical).max()
-    return Curves(
-        alignment.fda, values, outliers.jumps(values, np.nan_to_num(least)), alignment.lip_gap_kept, float(tremble)
-    )
+    return Curves(alignment.fda, values, jumps, alignment.lip_gap_kept, float(tremble))
 
 
 def lips(folder: Path) -> Lips:

@@ -9,6 +9,7 @@
 
 const AHEAD = 50; // frames drawn before they are due
 const IN_FLIGHT = 3;
+const LATE = 12; // frames that a picture may lag behind while playing
 const KEPT = 400; // drawn frames, about 40 MB
 
 const drawn = new Map(); // key of a frame -> its answer, oldest first
@@ -56,13 +57,23 @@ function paint(region, t) {
 function show(region, t) {
   if (region.dataset.at === String(t)) return;
   if (drawn.has(key(region, t))) paint(region, t);
-  else if (!playing && !region.asking) {
+  else if (playing) showLate(region, t);
+  else if (!region.asking) {
     region.asking = true;
     ask(region, t).then(() => {
       region.asking = false;
       // Even if the slider has moved on: a dragged one shows what it passes. But another look may have come meanwhile.
       if (!playing && drawn.has(key(region, t))) paint(region, t);
     });
+  }
+}
+
+function showLate(region, due) {
+  // A picture that came too late is still better than none.
+  const at = Number(region.dataset.at);
+  const oldest = Math.max(at < due ? at + 1 : 0, due - LATE);
+  for (let t = due - 1; t >= oldest; t--) {
+    if (drawn.has(key(region, t))) return paint(region, t);
   }
 }
 
@@ -111,7 +122,9 @@ function toggle() {
 }
 
 function advance() {
-  if (frame() !== playing.at) start(frame()); // somebody moved the slider
+  const moved = frame() !== playing.at; // by somebody
+  const arrived = audible() && !playing.sound; // the voice, after playing began
+  if (moved || arrived) start(frame());
   const passed = ((performance.now() - playing.since) / 1000) * speed();
   const clock = playing.sound ? audio().currentTime * fps() : playing.frame + passed * fps();
   playing.at = move(Math.floor(clock + 0.01));
@@ -149,7 +162,7 @@ document.addEventListener("click", (event) => {
   const axis = event.target.closest("[data-jump]");
   if (!ready()) return;
   if (button) jump(Number(button.dataset.frame));
-  if (button && !button.closest("#lab")) document.querySelector("#inspect").scrollIntoView({ block: "nearest" });
+  if (button && !button.closest("#lab")) document.querySelector("#pictures").scrollIntoView({ block: "nearest" });
   if (!axis) return;
   const box = axis.getBoundingClientRect();
   jump(((event.clientX - box.left) / box.width) * last());
