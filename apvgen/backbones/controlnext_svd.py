@@ -174,5 +174,8 @@ def find_checkpoint(name: str | None) -> CheckpointInfo:
         there = ", ".join(info.folder.name for info in known) or "none"
         damaged = sorted({path.parent for path in root.glob(f"*/{METADATA}")} - {info.folder for info in known})
         also = f" ({', '.join(path.name for path in damaged)} cannot be read: name it to hear why)" if damaged else ""
-        raise CheckpointError(f"Name a checkpoint with --checkpoint; in {root} there is {there}{also}.")
+        raise CheckpointError(
+            f"Name a checkpoint with --checkpoint; in {root} there is {there}{also}; "
+            "`python -m apvgen checkpoints list` says what there is to download."
+        )
     return known[0]
