@@ -142,6 +142,16 @@ def test_a_close_up_of_what_is_never_seen_is_the_whole_picture(looking):
     assert closeup.Camera(nobody).window("left_hand", 3, 300)[1] == (300, 169)
 
 
+def test_a_close_up_holds_what_jumps_between_missed_frames():
+    points = np.full((21, 4, 2), np.nan)
+    points[::10] = np.array([[200, 200], [240, 200], [200, 240], [240, 240]])
+    points[10] += 150
+    path = closeup.follow(points, 6.0, (600, 600))
+    for t in (0, 10, 20):
+        shown = path.window(t, 100).apply(points[t])
+        assert 0 < shown.min() < shown.max() < 100
+
+
 def test_a_close_up_stays_inside_the_picture():
     points = np.zeros((9, 4, 2)) + [[0, 0], [60, 0], [0, 60], [60, 60]] + np.linspace(0, 540, 9)[:, None, None]
     path = closeup.follow(points, 1.0, (600, 600))

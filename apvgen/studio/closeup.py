@@ -19,6 +19,8 @@ ROOM = 1.7
 CALM = {"face": 6.0, "left_hand": 2.0, "right_hand": 2.0}
 """Standard deviation in frames of the smoothing of a window's path: it follows the person, not the detector's noise.
 Hands are quick; a calmer window would lose them."""
+WITHIN = 0.9
+"""Share of the window's side inside which what it follows stays, however it moves."""
 WRISTS = (7, 4)
 """Of BODY18, left first."""
 SMALLEST = 48.0
@@ -50,12 +52,15 @@ def follow(points: np.ndarray, calm: float, hw: HW) -> Path | None:
         return None
     low = np.where(seen[..., None], points, np.inf).min(1)
     high = np.where(seen[..., None], points, -np.inf).max(1)
-    centre, size = (low + high)[known] / 2, (high - low).max(-1)[sized]
+    centre, size = (low[known] + high[known]) / 2, (high[sized] - low[sized]).max(-1)
     every = np.arange(len(points))
     columns = [*(np.interp(every, known, column) for column in centre.T), np.interp(every, sized, size)]
     path = smooth(np.stack(columns, -1), calm)
     side = np.clip(ROOM * path[:, 2], SMALLEST, max(min(hw), SMALLEST))
-    return Path(_inside(path[:, :2], side[:, None] / 2, hw), side)
+    side[sized] = np.maximum(side[sized], size / WITHIN)
+    held, reach = path[:, :2].copy(), WITHIN * side[known, None] / 2
+    held[known] = np.clip(held[known], high[known] - reach, low[known] + reach)  # a smooth path is late for a jump
+    return Path(_inside(held, side[:, None] / 2, hw), side)
 
 
 def _inside(centre: np.ndarray, half: np.ndarray, hw: HW) -> np.ndarray:

@@ -18,7 +18,7 @@ from apvgen.pose import draw_pose
 from apvgen.project import ROLES, Project
 from apvgen.studio import markup
 from apvgen.studio.context import QUIET, Studio, bound
-from apvgen.studio.viewer import fitted, shrunk
+from apvgen.studio.scaling import fitted, shrunk
 
 USUAL_RATE = Fraction(25)
 """Frames a second of a track that does not say."""
