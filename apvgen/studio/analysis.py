@@ -28,7 +28,7 @@ class Panel:
 
 def build() -> Panel:
     """Lay out the button and, below it, room for what is found."""
-    line = strip.build("analysis", gr.Button("Analyse", variant="primary", size="md", render=False))
+    line = strip.build("analysis", gr.Button("Analyse", variant="primary", size="md", interactive=False, render=False))
     return Panel(line, gr.HTML(shown(None), elem_id="findings"))
 
 

@@ -167,6 +167,7 @@ def _follow_rendering(started: gr.events.Dependency, page: Page, studio: Studio)
 def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
     outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
     restored = blocks.load(bound(studio, reopen), [*page.names, *page.looks], outputs, js=RECALL, **QUIET)
+    restored.then(ready, None, list(page.analysis.strip.starts), queue=False, **QUIET)
     blocks.load(rendering.offered, None, page.rendering.renderer, **QUIET)
     _follow_opening(restored, page, studio)
     _follow_analysis(restored, page, studio)
@@ -217,6 +218,11 @@ def realigned(studio: Studio, name: str, t: float, *look: object) -> tuple:
     made = studio.store.open(name)
     options = made.settings.options.align
     return analysis.shown(made), scrub.redrawn(studio, name, t, *look), options.mode, options.smoothing
+
+
+def ready() -> gr.Button:
+    """The button that analyses, once the page has been opened: a later answer would forget the analysis under way."""
+    return gr.Button(interactive=True)
 
 
 def reopen(studio: Studio, opened: str, running: str, *look: object) -> tuple:
