@@ -10,8 +10,8 @@ import numpy as np
 
 from apvgen import tracks
 from apvgen.config import Options, Trim
-from apvgen.errors import InputError
 from apvgen.media import VideoReader, read_audio
+from apvgen.media.video import begun_too_late
 from apvgen.timeline import frames_for, shown_at
 from apvgen.types import Audio, Motion
 
@@ -60,9 +60,6 @@ def _part(path: Path, trim: Trim, length: int, rate: Fraction) -> slice:
     """Of `length` samples or frames at `rate` a second, those that a trim keeps, at least one."""
     start = round(trim.start * rate)
     if start >= length:
-        raise InputError(
-            f"{path.name} lasts {float(length / rate):.2f} s, so it cannot be used from {float(trim.start):.2f} s on; "
-            "begin earlier."
-        )
+        raise begun_too_late(path, length / rate, trim.start)
     stop = length if trim.stop is None else min(length, max(start + 1, round(trim.stop * rate)))
     return slice(start, stop)

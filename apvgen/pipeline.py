@@ -17,7 +17,7 @@ import numpy as np
 from apvgen import __version__, estimate, exchange, project
 from apvgen.align import Alignment, Analysis, align
 from apvgen.backbones.draft import Draft
-from apvgen.backbones.protocol import Backbone, OnLook, Shot, silent, unseen
+from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.config import AlignOptions, Options
 from apvgen.edits import Edits
 from apvgen.errors import NoPersonError
@@ -25,11 +25,12 @@ from apvgen.exchange import Reading
 from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
 from apvgen.media import VideoReader, check_voice, content_hash, read_image
+from apvgen.progress import OnProgress, silent
 from apvgen.project import Project
-from apvgen.result import AS_IT_COMES, Handling, OnProgress, Rendered, write_result
+from apvgen.result import AS_IT_COMES, Handling, Rendered, write_result
 from apvgen.retarget import fit_window, head_box, map_motion, person_box
 from apvgen.timeline import frames_for, motion_indices
-from apvgen.types import HW, Affine, Motion, Reference
+from apvgen.types import HW, Affine, Audio, Motion, Reference
 from apvgen.watermark import marked
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def preview(made: Project, out: Path, on_progress: OnProgress = silent) -> Rende
 
     analysis, alignment = project.load_tracks(made)
     frames = panels(driving_video(made), analysis, alignment, load_reference(made, analysis), made.settings.options)
-    return write_result(made, out, frames, len(analysis), ("preview", on_progress))
+    return write_result(made, out, frames, voice_of(made), ("preview", len(analysis), on_progress))
 
 
 def compare(made: Project, results: Mapping[str, Path], out: Path, on_progress: OnProgress = silent) -> Rendered:
@@ -225,7 +226,7 @@ def compare(made: Project, results: Mapping[str, Path], out: Path, on_progress: 
     analysis, alignment = project.load_tracks(made)
     videos = {title: VideoReader(path, options.fps, options.limits) for title, path in results.items()}
     frames = side_by_side(driving_video(made), analysis, alignment.target, videos)
-    return write_result(made, out, frames, len(analysis), ("comparison", on_progress))
+    return write_result(made, out, frames, voice_of(made), ("comparison", len(analysis), on_progress))
 
 
 def render(
@@ -242,17 +243,22 @@ def render(
     """
     backbone = backbone or Draft()
     analysis, alignment = project.load_tracks(made)
-    voice = read_voice(made.input_path("voice"), made.settings.options)
+    voice = voice_of(made)
     scratch = made.folder / SCRATCH if handling.reuse else None
     shot = Shot(load_reference(made, analysis), alignment.target, voice, scratch)
     frames = backbone.frames(shot, range(len(shot)), on_progress, on_look)
     if handling.watermark:
         frames = marked(frames)
     made_by = {**backbone.describe(), **vars(handling)}
-    done = write_result(made, out, frames, len(shot), (backbone.name, on_progress), made_by)
+    done = write_result(made, out, frames, voice, (backbone.name, len(shot), on_progress), made_by)
     if backbone.name in estimate.MEGAPIXELS_A_SECOND:
         estimate.drawn(backbone.name, done.frames, shot.hw, done.seconds)
     return done
+
+
+def voice_of(made: Project) -> Audio:
+    """The part of the project's voice that is used, as it came. Raises MediaError, LimitError."""
+    return read_voice(made.input_path("voice"), made.settings.options)
 
 
 def driving_video(made: Project) -> VideoReader | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,10 @@ import numpy as np
 
 from apvgen import project
 from apvgen.files import complete_or_absent
-from apvgen.inputs import read_voice
 from apvgen.media import content_hash, write_video
+from apvgen.progress import OnProgress
 from apvgen.project import Project
-
-OnProgress = Callable[[str, int, int], None]
+from apvgen.types import Audio
 
 
 @dataclass(frozen=True)
@@ -48,21 +47,21 @@ def write_result(
     made: Project,
     out: Path,
     frames: Iterator[np.ndarray],
-    total: int,
-    stage: tuple[str, OnProgress],
+    sound: Audio,
+    stage: tuple[str, int, OnProgress],
     made_by: dict[str, object] | None = None,
 ) -> Rendered:
-    """Stream frames into a video with the project's voice, and its settings into a file of the same name beside it.
+    """Stream frames into a video with sound, and the project's settings into a file of the same name beside it.
 
-    stage: what the frames are, and who is told of each. made_by: what a backbone says of itself. Raises OutputError.
+    stage: what the frames are, how many, and who is told of each. made_by: what a backbone says of itself.
+    Raises OutputError.
     """
-    name, on_progress = stage
+    name, total, on_progress = stage
     started = time.monotonic()
     options = made.settings.options
-    audio = read_voice(made.input_path("voice"), options)
     rendering = {"rendering": made_by} if made_by else {}
     settings = {"made_as": name, "seed": options.seed, **rendering, **project.as_json(made.settings)}
-    video = write_video(out, _counted(frames, total, name, on_progress), options.fps, audio, settings)
+    video = write_video(out, _counted(frames, total, name, on_progress), options.fps, sound, settings)
     beside = out.with_suffix(".json")
     with complete_or_absent(beside) as temporary:
         temporary.write_text(json.dumps({**settings, "video_sha256": content_hash(video)}, indent=2) + "\n", "utf-8")

@@ -18,12 +18,14 @@ def marked(frames: Iterable[np.ndarray], text: str = TEXT) -> Iterator[np.ndarra
     for frame in frames:
         if mark is None:
             mark = _mark(frame.shape[:2], text)
-        white, cover = mark
-        yield (frame * (1 - cover) + white * cover).round().astype(np.uint8)
+        corner, white, cover = mark
+        shown = frame.copy()
+        shown[corner] = (frame[corner] * (1 - cover) + white * cover).round().astype(np.uint8)
+        yield shown
 
 
-def _mark(hw: tuple[int, int], text: str) -> tuple[np.ndarray, np.ndarray]:
-    """(float32 `[H, W, 1]` brightness, `[H, W, 1]` opacity in [0, 1])."""
+def _mark(hw: tuple[int, int], text: str) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+    """(its rows and columns, float32 `[h, w, 1]` brightness, `[h, w, 1]` opacity in [0, 1])."""
     font, side = cv2.FONT_HERSHEY_SIMPLEX, max(hw)
     scale = cv2.getFontScaleFromHeight(font, max(8, round(_HEIGHT * side)))
     stroke = max(1, round(2 * scale))
@@ -33,6 +35,7 @@ def _mark(hw: tuple[int, int], text: str) -> tuple[np.ndarray, np.ndarray]:
     letters = cv2.putText(np.zeros(hw, np.uint8), text, corner, font, scale, 255, stroke, cv2.LINE_AA)
     # OpenCV 5 draws no line of letters thicker than two pixels, so a thick copy cannot be the rim.
     rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * stroke + 1,) * 2))
-    brightness = letters.astype(np.float32)
-    opacity = np.maximum(letters, rim).astype(np.float32) / 255 * _OPACITY
-    return brightness[..., None], opacity[..., None]
+    left, top, across, down = cv2.boundingRect(rim)
+    place = slice(top, top + down), slice(left, left + across)
+    opacity = np.maximum(letters, rim)[place].astype(np.float32) / 255 * _OPACITY
+    return place, letters[place].astype(np.float32)[..., None], opacity[..., None]

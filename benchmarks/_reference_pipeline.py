@@ -13,21 +13,8 @@ from diffusers import EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
 from torch.nn.functional import adaptive_avg_pool2d
 
 from apvgen.model.models import Models
+from apvgen.sampler.sigmas import SVD_SCHEDULER
 from benchmarks._jobs import Job
-
-SCHEDULER = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "v_prediction",
-    "use_karras_sigmas": True,
-    "sigma_min": 0.002,
-    "sigma_max": 700.0,
-    "timestep_spacing": "leading",
-    "timestep_type": "continuous",
-    "steps_offset": 1,
-}
-"""Scheduler configuration of stable-video-diffusion-img2vid-xt-1-1."""
 
 MICRO_CONDITIONS = (6, 128, 0.02)
 
@@ -47,7 +34,7 @@ class ReferencePipeline:
     @torch.no_grad()
     def sample(self, job: Job) -> torch.Tensor:
         """Final latents `[F, 4, h, w]`."""
-        scheduler = EulerDiscreteScheduler(**SCHEDULER)
+        scheduler = EulerDiscreteScheduler(**SVD_SCHEDULER)
         scheduler.set_timesteps(job.settings.steps, self.place["device"])
         pose = torch.from_numpy(job.pose).permute(0, 3, 1, 2).float().div(255)
         pose = torch.stack([pose, pose]).to(**self.place)

@@ -41,7 +41,7 @@ class ScriptedAnalyser:
         for k in range(len(self.analysis)):
             on_progress("detect", k + 1, len(self.analysis))
             self.at_work.set()
-            self.go_on.wait(10)
+            self.go_on.wait(60)
         made = project.create(folder, files, self.options)
         aligned = align(self.analysis, self.options.align, Edits(), self.options.hw)
         project.save_tracks(made, self.analysis, aligned)
@@ -49,7 +49,7 @@ class ScriptedAnalyser:
 
 
 def ended(studio, name, work="analysis"):
-    studio.board.get(strip.job_name(work, name))._future.exception(20)
+    studio.board.get(strip.job_name(work, name))._future.exception(120)
 
 
 def followed(studio, name, work="analysis"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -72,11 +73,17 @@ def test_after_a_video_one_set_of_networks_is_left_for_the_next_picture(detector
     assert len(alive) == 1
 
 
-def test_after_a_stop_one_set_of_networks_is_left_too(detector, alive, video):
+def test_after_a_stop_midway_one_set_of_networks_is_left_at_most(detector, alive, video):
+    def slowly(start, stop):
+        for _ in range(start, stop):
+            time.sleep(0.01)
+            yield np.zeros((72, 64, 3), np.uint8)
+
     def stop(done, _total):
         if done:
             raise Cancelled("stop")
 
+    video.frames = slowly
     with pytest.raises(Cancelled):
         detector.detect_video(video, on_progress=stop)
     assert len(alive) <= 1

@@ -1,5 +1,6 @@
 """Devices, precision, offload, and the sentences that explain too little memory."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_offloaded_networks_give_the_same_and_wait_on_the_cpu_after_their_stage(
         monkeypatch.setattr(network, "to", lambda place, name=name: moves.append((name, str(place))))
     assert devices.execution_device(models.unet) == torch.device("cpu", 0)
     assert np.array_equal(render(models, image), wanted)
-    stages = [move for before, move in zip([None, *moves], moves, strict=False) if move != before]
+    stages = [move for before, move in pairwise([None, *moves]) if move != before]
     back = [name for name, place in moves if place == "cpu"]
     assert back == ["image_encoder", "vae", "unet", "control", "vae"]
     assert stages[:2] == [("image_encoder", "cpu:0"), ("image_encoder", "cpu")]

@@ -33,7 +33,7 @@ def test_a_project_without_a_finished_analysis_is_not_opened(studio, files):
 def test_a_stopped_job_ends_at_its_next_report_and_says_so(studio, files, analyser):
     analyser.go_on.clear()
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
-    assert analyser.at_work.wait(10)
+    assert analyser.at_work.wait(60)
     assert "Stopping" in strip.stop(studio, "analysis", name)
     analyser.go_on.set()
     ended(studio, name)
@@ -137,7 +137,7 @@ def test_the_example_is_reported_missing_rather_than_half_filled(studio):
 def test_an_analysis_is_followed_to_its_end_and_then_opened(studio, files, analyser):
     analyser.go_on.clear()
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
-    assert analyser.at_work.wait(10)
+    assert analyser.at_work.wait(60)
     threading.Timer(0.3, analyser.go_on.set).start()
     told = followed(studio, name)
     assert "frame 1 of 12" in told[0][0]
@@ -147,6 +147,16 @@ def test_an_analysis_is_followed_to_its_end_and_then_opened(studio, files, analy
     opened, running, *shown = page.adopt(studio, 0, "", name, *LOOKS)
     assert (opened, running) == (name, "")
     assert "98 % of what the voice asks for" in "".join(text for text in shown if isinstance(text, str))
+
+
+def test_an_analysis_begun_while_a_page_opens_is_not_forgotten_by_what_the_opening_followed(studio, files, analyser):
+    analyser.go_on.clear()
+    name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
+    try:
+        unchanged = [page.adopt(studio, 2, "", running, *LOOKS) for running in ("", name)]
+    finally:
+        analyser.go_on.set()
+    assert unchanged == [(gr.skip(),) * 4] * 2
 
 
 def test_a_failed_analysis_leaves_no_folder_and_the_open_project_as_it_is(studio, files, opened, analyser, monkeypatch):
@@ -209,7 +219,7 @@ def test_an_analysis_that_a_restart_interrupted_is_told(studio, opened):
 def test_a_page_reloaded_during_an_analysis_follows_it_again(studio, files, analyser):
     analyser.go_on.clear()
     name, _ = analysis_panel.start(studio, *files, *DEFAULTS)
-    assert analyser.at_work.wait(10)
+    assert analyser.at_work.wait(60)
     assert page.reopen(studio, "", name, *LOOKS)[:3] == ("", name, "")
 
 

@@ -22,7 +22,7 @@ def test_project_names_cannot_be_guessed_and_never_leave_the_folder(tmp_path):
 
 def test_a_waiting_job_that_is_stopped_never_begins():
     board, gate, begun = Board(), threading.Event(), []
-    board.start("first", lambda _report: gate.wait(10))
+    board.start("first", lambda _report: gate.wait(60))
     second = board.start("second", lambda _report: begun.append(1))
     assert second.progress.waiting
     second.stop()
@@ -35,10 +35,10 @@ def test_a_waiting_job_that_is_stopped_never_begins():
 
 def test_a_job_of_the_same_name_is_not_started_twice():
     board, gate = Board(), threading.Event()
-    first = board.start("one", lambda _report: gate.wait(10))
+    first = board.start("one", lambda _report: gate.wait(60))
     assert board.start("one", lambda _report: None) is first
     gate.set()
-    first._future.result(10)
+    first._future.result(60)
     assert board.start("one", lambda _report: None) is not first
     board.close()
 
@@ -47,8 +47,8 @@ def test_ended_jobs_are_forgotten_and_running_ones_are_not(monkeypatch):
     monkeypatch.setattr(jobs, "_KEPT", 3)
     board, gate = Board(), threading.Event()
     for k in range(8):
-        board.start(f"short {k}", lambda _report: None)._future.result(10)
-    running = board.start("long", lambda _report: gate.wait(10))
+        board.start(f"short {k}", lambda _report: None)._future.result(60)
+    running = board.start("long", lambda _report: gate.wait(60))
     board.start("last", lambda _report: None)
     assert board.get("long") is running
     assert [board.get(f"short {k}") is not None for k in range(8)] == [False] * 5 + [True] * 3

@@ -145,13 +145,13 @@ def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoint
         on_progress("denoise", 1, 2)
         on_look(lambda: np.full((9, 8, 8, 3), 200, np.uint8))
         seen.set()
-        go_on.wait(10)
+        go_on.wait(60)
         write_video(out, np.zeros((2, 64, 64, 3), np.uint8), Fraction(25))
 
     monkeypatch.setattr(pipeline, "render", render)
     make_tiny_checkpoint(checkpoints / "tiny")
     rendering.start(studio, opened, "tiny", "fast", *DETAILS, True, False)
-    assert seen.wait(10)
+    assert seen.wait(60)
 
     async def first() -> str:
         return (await anext(strip.follow(studio, "render", 3, opened)))[0]

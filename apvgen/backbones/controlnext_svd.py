@@ -14,7 +14,7 @@ import torch
 
 from apvgen.backbones import kept
 from apvgen.backbones.options import RenderOptions
-from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
+from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.errors import CheckpointError, RenderError
 from apvgen.estimate.diffusion import remember_render
 from apvgen.model.checkpoint import (
@@ -27,6 +27,7 @@ from apvgen.model.checkpoint import (
 )
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
+from apvgen.progress import OnProgress, silent
 from apvgen.sampler import conditioning, decode, denoise, devices
 from apvgen.sampler.preview import preview_frames
 from apvgen.sampler.progress import StepInfo
@@ -76,9 +77,9 @@ class ControlNeXtSVD:
         """
         checkpoint = find_checkpoint(options.checkpoint)
         if isinstance(before, cls):
-            kept = before.networks
-            if (kept.checkpoint, kept.memory) == (checkpoint, options.memory):
-                return cls(kept, options.sampling)
+            loaded = before.networks
+            if (loaded.checkpoint, loaded.memory) == (checkpoint, options.memory):
+                return cls(loaded, options.sampling)
         return cls(Networks(checkpoint, options.memory), options.sampling)
 
     def describe(self) -> dict[str, object]:
@@ -97,7 +98,7 @@ class ControlNeXtSVD:
         }
 
     def frames(
-        self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
+        self, shot: Shot, window: range, on_stage: OnProgress = silent, on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         conditioning.check_size(shot.hw)
         settings = fitted(self._sampling, self.networks.checkpoint.window, len(window) + 1)
@@ -105,21 +106,21 @@ class ControlNeXtSVD:
         models, decoding = self.networks.models, self.networks.resources.decoding
         on_stage("load", 1, 1)
         started = time.monotonic()
-        ticket = kept.ticket_for(shot, window, self.describe())
-        held = kept.held_from(shot.scratch, ticket, decoding) if shot.scratch else None
+        ticket = kept.ticket_for(shot, window, self.describe()) if shot.scratch else None
+        held = kept.held_from(shot.scratch, ticket, decoding) if ticket else None
         if held and not held.redo.any():
             latents = held.latents
         else:
             latents = self._sample(shot, window, settings, held, (on_stage, on_look))
-        if shot.scratch:
-            kept.save_latents(shot.scratch, latents, ticket)
+            if ticket:
+                kept.save_latents(shot.scratch, latents, ticket)
         yield from decode.decode(models.vae, latents, decoding)
         if held is None:
             made = (len(window), shot.hw, time.monotonic() - started)
             remember_render(self.networks.checkpoint, self.networks.resources, settings, *made)
 
     def _sample(
-        self, shot: Shot, window: range, settings: Settings, held: Held | None, watchers: tuple[OnStage, OnLook]
+        self, shot: Shot, window: range, settings: Settings, held: Held | None, watchers: tuple[OnProgress, OnLook]
     ) -> torch.Tensor:
         on_stage, on_look = watchers
 

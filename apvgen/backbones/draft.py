@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apvgen.backbones.protocol import OnLook, OnStage, Shot, silent, unseen
+from apvgen.backbones.protocol import OnLook, Shot, unseen
+from apvgen.progress import OnProgress, silent
 
 
 class Draft:
@@ -18,7 +19,7 @@ class Draft:
         return {}
 
     def frames(
-        self, shot: Shot, window: range, on_stage: OnStage = silent, _on_look: OnLook = unseen
+        self, shot: Shot, window: range, on_stage: OnProgress = silent, _on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         from apvgen.draft import DraftRenderer
 

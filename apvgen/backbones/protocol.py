@@ -11,17 +11,11 @@ import numpy as np
 
 from apvgen.config import FaceStyle
 from apvgen.pose import draw_pose
+from apvgen.progress import OnProgress, silent
 from apvgen.types import HW, Audio, Motion, Reference
-
-OnStage = Callable[[str, int, int], None]
-"""Called with (stage, done, total) for work that comes before frames; may raise `Cancelled`."""
 
 OnLook = Callable[[Callable[[], np.ndarray]], None]
 """Called now and then with a function that draws the unfinished result: RGB uint8 `[n, h, w, 3]`, small pictures."""
-
-
-def silent(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
 
 
 def unseen(_draw: Callable[[], np.ndarray]) -> None:
@@ -73,7 +67,7 @@ class Backbone(Protocol):
         ...
 
     def frames(
-        self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
+        self, shot: Shot, window: range, on_stage: OnProgress = silent, on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         """Frame after frame, RGB uint8 `[H, W, 3]` of the shot's size, for the frames in `window` (step 1).
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apvgen.backbones.protocol import OnLook, OnStage, Shot, silent, unseen
+from apvgen.backbones.protocol import OnLook, Shot, unseen
 from apvgen.config import FaceStyle
+from apvgen.progress import OnProgress, silent
 
 
 class Stick:
@@ -22,7 +23,7 @@ class Stick:
         return {"face_style": self._style}
 
     def frames(
-        self, shot: Shot, window: range, on_stage: OnStage = silent, _on_look: OnLook = unseen
+        self, shot: Shot, window: range, on_stage: OnProgress = silent, _on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         on_stage(self.name, 0, len(window))
         return (shot.pose_frames([t], self._style)[0] for t in window)

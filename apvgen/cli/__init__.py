@@ -19,8 +19,9 @@ from apvgen.process import wait_calmly
 if TYPE_CHECKING:
     from apvgen.doctor import Check
     from apvgen.edits import Edits
+    from apvgen.progress import OnProgress
     from apvgen.project import Project
-    from apvgen.result import OnProgress, Rendered
+    from apvgen.result import Rendered
 
 FAILED, STOPPED = 2, 130
 _DEFAULTS = config.Options()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apvgen.cli.options import Fps, Size, json_option, project_option
+from apvgen.cli.options import FPS, Size, json_option, project_option
 from apvgen.cli.progress import progress
 from apvgen.types import HW
 
@@ -59,7 +59,7 @@ def export(folder: Path, form: Format, out: Path, source: Source, as_json: bool)
 @click.command("import")
 @click.argument("source", type=_place)
 @click.option("--out", type=_place, required=True, help="Motion file to write (.npz), for --driving.")
-@click.option("--fps", type=Fps(), help="Frames a second, whatever the track says.")
+@click.option("--fps", type=FPS, help="Frames a second, whatever the track says.")
 @click.option("--size", type=Size(), help="Height and width of its picture, px, where it does not say.")
 @click.option("--person", type=click.IntRange(0), default=0, help="0 is the largest person, 1 the next.")
 @json_option

@@ -17,29 +17,22 @@ def _choice(kind: object) -> click.Choice:
     return click.Choice(get_args(kind))
 
 
-class Fps(click.ParamType):
-    """A frame rate, also as a fraction."""
+class Rational(click.ParamType):
+    """A number, also as a fraction. wanted: what it is, and how to write it."""
 
-    name = "fps"
-
-    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
-        try:
-            return Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            return self.fail(f"{value!r} is no frame rate; write 25 or 30000/1001.", parameter, context)
-
-
-class _Seconds(click.ParamType):
-    name = "seconds"
+    def __init__(self, name: str, wanted: str) -> None:
+        self.name, self._wanted = name, wanted
 
     def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
         try:
             return Fraction(value)
         except (ValueError, ZeroDivisionError):
-            return self.fail(f"{value!r} is no number of seconds; write 2 or 2.5.", parameter, context)
+            return self.fail(f"{value!r} is no {self._wanted}.", parameter, context)
 
 
-_SPAN = (_Seconds(), _Seconds())
+FPS = Rational("fps", "frame rate; write 25 or 30000/1001")
+_SECONDS = Rational("seconds", "number of seconds; write 2 or 2.5")
+_SPAN = (_SECONDS, _SECONDS)
 
 
 class Size(click.ParamType):
@@ -84,7 +77,7 @@ def setting(flag: str, default: object, text: str = "", **more: Any) -> Callable
 _DEFAULTS = config.Options()
 
 setting_options = stack(
-    setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=Fps()),
+    setting("--fps", _DEFAULTS.fps, "Frames per second of the result.", type=FPS),
     setting("--size", "768x512", "Height and width of the result, px.", type=Size()),
     setting("--seed", _DEFAULTS.seed, "Same seed, same bytes.", type=int),
     setting("--detector", _DEFAULTS.detector, "Keypoint detector.", type=_choice(config.DetectorName)),
@@ -92,9 +85,9 @@ setting_options = stack(
         "--trim-driving",
         "all of it",
         "Seconds of the driving input to use, from and to.",
-        type=(_Seconds(), _Seconds()),
+        type=_SPAN,
     ),
-    setting("--trim-voice", "all of it", "Seconds of the voice to use, from and to.", type=(_Seconds(), _Seconds())),
+    setting("--trim-voice", "all of it", "Seconds of the voice to use, from and to.", type=_SPAN),
     setting("--voice-model", _DEFAULTS.voice_model, "Voice to face.", type=_choice(config.VoiceModelName)),
     setting("--isolate-vocals/--no-isolate-vocals", "no", "Take the voice out of music first (Demucs).", type=bool),
     setting("--person", _DEFAULTS.person, "0 is the largest tracked person, 1 the next.", type=int),

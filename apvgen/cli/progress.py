@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from apvgen.errors import Cancelled
 
 if TYPE_CHECKING:
-    from apvgen.result import OnProgress
+    from apvgen.progress import OnProgress
 
 STAGES = {
     "detect": "Detecting",

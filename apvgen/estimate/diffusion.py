@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -69,8 +70,8 @@ def render_cost(checkpoint: CheckpointInfo, settings: Settings, decoding: Decodi
 
 def _poses_drawn(windows: Sequence[Window]) -> int:
     """How many control features a step computes: those of the window before are still there."""
-    before = [(), *(window.poses for window in windows)]
-    return sum(len(set(window.poses) - set(kept)) for kept, window in zip(before, windows, strict=False))
+    poses = [set(), *(set(window.poses) for window in windows)]
+    return sum(len(now - before) for before, now in pairwise(poses))
 
 
 def remember_render(

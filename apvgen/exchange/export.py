@@ -13,14 +13,13 @@ import cv2
 import numpy as np
 
 from apvgen import pipeline, project
-from apvgen.backbones.protocol import silent
 from apvgen.errors import InputError, OutputError
 from apvgen.exchange import echomimic, files, openpose, video, wholebody
 from apvgen.files import complete_or_absent
 from apvgen.inputs import MOTION_SUFFIX, at_fps, read_voice
 from apvgen.media import check_output, write_video
+from apvgen.progress import OnProgress, silent
 from apvgen.project import Project
-from apvgen.result import OnProgress
 from apvgen.types import Motion
 
 Format = Literal["pose-video", "wan-s2v", "openpose", "openpose-coco", "wholebody", "echomimic"]

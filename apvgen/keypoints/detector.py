@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -191,9 +191,14 @@ class TrackingDetector:
 
     @contextmanager
     def _networks(self) -> Iterator[Networks]:
-        """A set of networks that nobody else uses; kept for the next."""
+        """A set of networks that nobody else uses; kept for the next, unless an error or a stop left it midway."""
         networks = self._idle.pop() if self._idle else self._backend.load()
-        yield networks
+        try:
+            yield networks
+        except BaseException:
+            with suppress(Exception):  # a failed graph fails again when it is closed, which would hide the first error
+                networks.close()
+            raise
         self._idle.append(networks)
 
     @contextmanager

@@ -52,6 +52,13 @@ def probe_video(path: PathLike, limits: Limits) -> VideoInfo:
     return _examine(path, limits, None)[0]
 
 
+def begun_too_late(path: Path, seconds: Fraction, start: Fraction) -> InputError:
+    """What to raise for an input of `seconds` that is to be used from `start` on, at or after its end."""
+    return InputError(
+        f"{path.name} lasts {float(seconds):.2f} s, so it cannot be used from {float(start):.2f} s on; begin earlier."
+    )
+
+
 class VideoReader:
     """A video's frames, resampled onto one clock: frame k is what is on display at k/fps (see `timeline.shown_at`).
 
@@ -85,10 +92,7 @@ class VideoReader:
         whole = frames_for(self.info.duration, self.fps)
         left = whole - first_frame
         if left < 1:
-            raise InputError(
-                f"{self.path.name} lasts {float(self.info.duration):.2f} s, so it cannot be used from "
-                f"{float(first_frame / self.fps):.2f} s on; begin earlier."
-            )
+            raise begun_too_late(self.path, self.info.duration, first_frame / self.fps)
         self.frame_count = left if max_frames is None else min(left, max_frames)
         shown = shown_at(self._index.stamps, self._index.time_base, self.fps, first_frame + self.frame_count)
         self._first_frame, self._sources = first_frame, shown[first_frame:]

@@ -6,6 +6,8 @@ folder `ControlNeXt-SVD/v2`).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
@@ -47,7 +49,7 @@ class ControlNeXt(ModelMixin, ConfigMixin):
         widths = (stem_channels[-1], *block_channels)
         self.down_res = nn.ModuleList(
             ResnetBlock2D(in_channels=before, out_channels=after, temb_channels=embedded, groups=groups)
-            for before, after, groups in zip(widths, block_channels, block_groups, strict=False)
+            for (before, after), groups in zip(pairwise(widths), block_groups, strict=True)
         )
         self.down_sample = nn.ModuleList(Downsample2D(width, use_conv=True, name="op") for width in block_channels)
         last = block_channels[-1]
@@ -78,7 +80,7 @@ class ControlNeXt(ModelMixin, ConfigMixin):
 def _stem(channels: tuple[int, int, int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     geometry = ({"stride": 2, "padding": 1}, {}, {})
-    for before, after, shape in zip((3, *channels), channels, geometry, strict=False):
+    for (before, after), shape in zip(pairwise((3, *channels)), geometry, strict=True):
         layers += [nn.Conv2d(before, after, kernel_size=3, **shape), nn.GroupNorm(STEM_GROUPS, after), nn.ReLU()]
     return nn.Sequential(*layers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvgen.preflight.finding import Case, Finding, capital, level_above, runs, where
+from apvgen.preflight.finding import Case, Finding, about_frames, capital, level_above, runs, where
 
 MISSING_RED = 0.1
 """Share of frames. Measured on three voices: lips that rest in a tenth of the frames correlate with the whole ones by
@@ -29,27 +29,22 @@ _WRISTS = (7, 4)
 def check_face(case: Case) -> Finding:
     """value: share of frames in which no face is drawn."""
     missing = ~case.alignment.target.face.frames_seen
-    share = float(missing.mean())
-    if not missing.any():
-        return Finding("green", "face", "A face is found in every frame.", value=share)
-    sentence = (
-        f"{capital(where(missing, case.options.fps))} no face is found, so the mouth cannot speak there; fill the "
-        "gap in the adjust panel, or use a driving video that faces the camera."
+    told = (
+        "no face is found, so the mouth cannot speak there; fill the gap in the adjust panel, or use a driving video "
+        "that faces the camera."
     )
-    return Finding(level_above(share, 0, MISSING_RED), "face", sentence, runs(missing), share)
+    fine = "A face is found in every frame."
+    return about_frames("face", missing, case.options.fps, fine, told, (0, MISSING_RED))
 
 
 def check_body(case: Case) -> Finding:
     """value: share of frames in which no body is drawn."""
     missing = ~case.alignment.target.body.frames_seen
-    share = float(missing.mean())
-    if not missing.any():
-        return Finding("green", "body", "A body is found in every frame.", value=share)
-    sentence = (
-        f"{capital(where(missing, case.options.fps))} no body is found, and the renderer does not know where the "
-        "person is; cut that part out of the driving video."
+    told = (
+        "no body is found, and the renderer does not know where the person is; cut that part out of the driving video."
     )
-    return Finding(level_above(share, 0, MISSING_RED), "body", sentence, runs(missing), share)
+    fine = "A body is found in every frame."
+    return about_frames("body", missing, case.options.fps, fine, told, (0, MISSING_RED))
 
 
 def check_hands(case: Case) -> Finding:

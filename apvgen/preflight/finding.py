@@ -102,6 +102,20 @@ def where(concerned: np.ndarray, fps: Fraction) -> str:
     return f"in {count} of {frames} frames ({share} %, first at {float(np.argmax(concerned) / fps):.1f} s)"
 
 
+def about_frames(
+    topic: Topic, wrong: np.ndarray, fps: Fraction, fine: str, told: str, bounds: tuple[float, float]
+) -> Finding:
+    """A finding about the share of frames in which something is wrong; value: that share.
+
+    wrong: bool `[T]`. fine: the sentence without any. told: what follows the frames in words. bounds: shares from which
+    it is amber, and red.
+    """
+    share = float(wrong.mean())
+    if not wrong.any():
+        return Finding("green", topic, fine, value=share)
+    return Finding(level_above(share, *bounds), topic, f"{capital(where(wrong, fps))} {told}", runs(wrong), share)
+
+
 def capital(text: str) -> str:
     """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from apvgen import fda
-from apvgen.preflight.finding import Case, Finding, capital, level_above, level_below, median_height, runs, where
+from apvgen.preflight.finding import (
+    Case,
+    Finding,
+    about_frames,
+    level_above,
+    level_below,
+    median_height,
+)
 from apvgen.types import Track
 
 DRIVING_AMBER, DRIVING_RED = 40, 16
@@ -89,14 +96,12 @@ def check_framing(case: Case) -> Finding:
     width_height = np.array(face.hw[::-1])
     beyond = ((face.xy < 0) | (face.xy >= width_height)).any(-1) & face.seen
     cut = beyond.mean(1) > _CUT
-    share = float(cut.mean())
-    if not cut.any():
-        return Finding("green", "framing", "The face stays inside the picture.", value=share)
-    sentence = (
-        f"{capital(where(cut, case.options.fps))} the face leaves the picture; use a photo with more room around the "
-        "head, or cut that part out of the driving video."
+    told = (
+        "the face leaves the picture; use a photo with more room around the head, or cut that part out of the driving "
+        "video."
     )
-    return Finding(level_above(share, OUTSIDE_AMBER, OUTSIDE_RED), "framing", sentence, runs(cut), share)
+    fine = "The face stays inside the picture."
+    return about_frames("framing", cut, case.options.fps, fine, told, (OUTSIDE_AMBER, OUTSIDE_RED))
 
 
 def check_lips(case: Case) -> Finding:

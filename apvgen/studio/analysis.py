@@ -11,10 +11,10 @@ import gradio as gr
 
 from apvgen.config import Options
 from apvgen.errors import ApvgenError
+from apvgen.progress import OnProgress
 from apvgen.project import ROLES, Project
 from apvgen.studio import inputs, markup, settings, strip, words
 from apvgen.studio.context import Studio
-from apvgen.studio.jobs import OnProgress
 
 GOOD, FAIR = 0.95, 0.75
 """Shares from which a finding counts as good, and as fair."""

@@ -18,8 +18,9 @@ from apvgen.config import FaceStyle, Limits, Options
 from apvgen.errors import InputError
 from apvgen.files import complete_or_absent
 from apvgen.model.checkpoint import checkpoints_folder
+from apvgen.progress import OnProgress
 from apvgen.studio import words
-from apvgen.studio.jobs import Board, OnProgress
+from apvgen.studio.jobs import Board
 from apvgen.studio.store import Store
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}

@@ -45,7 +45,7 @@ def redrawn(studio: Studio, name: str, t: float, parts: list[str], close: str) -
 
 def key_here(studio: Studio, name: str, t: float) -> tuple:
     """The sliders at the face's correction in frame `t`. Raises ProjectError."""
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     return _sliders(override_at(made.settings.edits.face, int(t)) if made else Override(0))
 
 

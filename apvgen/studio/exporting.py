@@ -79,7 +79,7 @@ def make(studio: Studio, name: str, form: Format, source: Source) -> tuple[Path,
 
     Raises InputError without a project, ProjectError for a damaged one.
     """
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     if made is None:
         raise InputError("There is nothing to export yet; analyse first.")
     with TemporaryDirectory(prefix="apvgen-") as folder:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apvgen.errors import Cancelled
-
-OnProgress = Callable[[str, int, int], None]
+from apvgen.progress import OnProgress
 
 _SETTLED = 2.0
 """Seconds of a stage after which its pace tells how long the rest will take."""

@@ -9,7 +9,7 @@ from apvgen.backbones.protocol import Backbone
 from apvgen.backbones.registry import load_backbone
 from apvgen.config import FaceStyle, Options
 from apvgen.pipeline import AnalysisModels, Animator
-from apvgen.result import OnProgress
+from apvgen.progress import OnProgress
 from apvgen.studio import zerogpu
 
 

@@ -175,11 +175,16 @@ def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
 
 
 def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) -> None:
-    """What takes a moment, after the pictures are there."""
+    """What takes a moment, after the pictures of a project are there."""
+    opened.then(bound(studio, persons.shown), page.opened, page.persons, **scrub.GROUP)
+    _follow_change(opened, page, studio)
+
+
+def _follow_change(opened: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    """The part of it that an edit changes."""
     opened.then(bound(studio, scrub.worst), [page.opened, page.scrub.below], page.scrub.worst, **scrub.GROUP)
     given = [page.opened, page.scrub.frame, page.lab.unfolded]
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
-    opened.then(bound(studio, persons.shown), page.opened, page.persons, **scrub.GROUP)
     choice = [page.opened, *page.rendering.controls]
     opened.then(bound(studio, report.shown), choice, page.report, **report.GROUP, **QUIET)
 
@@ -205,7 +210,7 @@ def _wire_lab(page: Page, studio: Studio) -> None:
     shows = [page.analysis.findings, page.scrub.pictures, page.settings.mode, page.settings.smoothing]
     frames = [page.opened, page.scrub.frame, *page.scrub.look]
     changed = used.success(bound(studio, realigned), frames, shows, **scrub.GROUP)
-    _follow_opening(changed, page, studio)
+    _follow_change(changed, page, studio)
 
 
 def edited_pictures(studio: Studio, name: str, t: float, *look: object) -> tuple:
@@ -237,7 +242,10 @@ def reopen(studio: Studio, opened: str, running: str, *look: object) -> tuple:
 
 def adopt(studio: Studio, unchanged: int, opened: str, running: str, *look: object) -> tuple:
     """Names and project of an analysis that has ended; without one, `unchanged` values that leave the page as it is."""
-    made = studio.store.open(running) if running else None
+    job = studio.board.get(strip.job_name("analysis", running))
+    if not running or (job and not job.ended):  # another follower's, begun since: its name must stay
+        return (gr.skip(),) * (2 + unchanged)
+    made = studio.store.open(running)
     if made is None:
         return opened, "", *(gr.skip(),) * unchanged
     return running, "", *shown(studio, made, *look)
@@ -245,7 +253,7 @@ def adopt(studio: Studio, unchanged: int, opened: str, running: str, *look: obje
 
 def finished(studio: Studio, opened: str) -> tuple:
     """The video of a render that has ended."""
-    return rendering.shown(studio, studio.store.open(opened) if opened else None)
+    return rendering.shown(studio, studio.store.open(opened))
 
 
 def shown(studio: Studio, made: Project | None, parts: list[str], close: str, *look: object) -> tuple:

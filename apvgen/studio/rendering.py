@@ -15,12 +15,12 @@ from apvgen.config import Options
 from apvgen.errors import InputError
 from apvgen.media import content_hash
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
+from apvgen.progress import OnProgress
 from apvgen.project import Project
 from apvgen.result import Handling
 from apvgen.sampler.settings import parse_schedule
 from apvgen.studio import markup, optional, strip
 from apvgen.studio.context import Studio
-from apvgen.studio.jobs import OnProgress
 
 Kind = Literal["draft", "diffusion", "preview", "comparison"]
 
@@ -151,7 +151,7 @@ def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion]:
 
 def start(studio: Studio, name: str, *controls: object) -> str:
     """Queue a render of the open project; the status. Raises ProjectError, InputError."""
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     if made is None:
         return markup.say("Analyse first; then there is something to render.", "bad")
     *how, reuse, watermark = controls
@@ -162,7 +162,7 @@ def start(studio: Studio, name: str, *controls: object) -> str:
 
 def start_preview(studio: Studio, name: str) -> str:
     """Queue a preview of the open project; the status. Raises ProjectError."""
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     if made is None:
         return markup.say("Analyse first; then there is something to look at.", "bad")
     return _queue(studio, name, partial(pipeline.preview, made, made.folder / "preview.mp4"))
@@ -170,7 +170,7 @@ def start_preview(studio: Studio, name: str) -> str:
 
 def start_comparison(studio: Studio, name: str) -> str:
     """Queue a comparison of what was rendered of the open project; the status. Raises ProjectError."""
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     results = {} if made is None else {kind: made.folder / f"{kind}.mp4" for kind in ("draft", "diffusion")}
     there = {kind: path for kind, path in results.items() if path.exists()}
     if made is None or not there:

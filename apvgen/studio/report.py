@@ -30,7 +30,7 @@ def shown(studio: Studio, name: str, *controls: object) -> str:
 
     Raises ProjectError, InputError.
     """
-    made = studio.store.open(name) if name else None
+    made = studio.store.open(name)
     if made is None:
         return EMPTY
     *how, _, _ = controls

@@ -29,7 +29,12 @@ class Store:
         return self.root / name
 
     def open(self, name: str) -> Project | None:
-        """The analysed project of that name, or None where there is none. Raises ProjectError for a damaged one."""
+        """The analysed project of that name, or None where there is none, as without a name.
+
+        Raises ProjectError for a damaged one.
+        """
+        if not name:
+            return None
         folder = self.folder(name)
         if not (folder / "project.json").exists():
             return None

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from apvgen.backbones.options import RenderOptions
-from apvgen.backbones.protocol import Backbone, OnLook, OnStage, Shot, silent, unseen
+from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.errors import Cancelled
+from apvgen.progress import OnProgress, silent
 
 FRAME, STAGE, LOOK, ERROR, END = "frame", "stage", "look", "error", "end"
 SPARE = 1.5
@@ -68,7 +69,7 @@ class OnZeroGpu:
         return self._backbone.describe()
 
     def frames(
-        self, shot: Shot, window: range, on_stage: OnStage = silent, on_look: OnLook = unseen
+        self, shot: Shot, window: range, on_stage: OnProgress = silent, on_look: OnLook = unseen
     ) -> Iterator[np.ndarray]:
         lent = import_module("spaces").GPU(events, duration=ceil(SPARE * self._seconds(shot)))
         for kind, value in lent(self._backbone, shot, window):
