@@ -50,6 +50,9 @@ def test_the_list_says_what_is_known_and_what_is_here(root):
     here = {entry["name"]: all(file["here"] for file in entry["files"]) for entry in told["published"]}
     assert [name for name, whole in here.items() if whole] == ["wav2vec2-base-960h"]
     assert "128x64 at 25 fps, faces as mesh" in run("list")
+    (root / "tiny" / "vae" / "config.json").unlink()
+    assert "cannot be used: " in run("list")
+    assert "lacks vae/config.json" in json.loads(run("list", "--json"))["damaged"][str(root / "tiny")]
 
 
 def test_listing_and_help_import_nothing_heavy(root):
@@ -140,9 +143,14 @@ def test_convert_takes_files_of_the_users_own(root, tmp_path):
     assert "controlnext-svd" in run("list")
     with pytest.raises(MissingModelError, match=r"unet.bin is missing; run: .* download controlnext-svd-v2"):
         run("convert")
+    with pytest.raises(MissingModelError, match=r"controlnet.bin is missing; run: .* download controlnext-svd-v2"):
+        run("convert", *files[:2])
     downloaded = root / "controlnext-svd-v2" / "ControlNeXt-SVD" / "v2"
     downloaded.mkdir(parents=True)
     for name in ("unet.bin", "controlnet.bin"):
         shutil.copy(tmp_path / name, downloaded)
     with pytest.raises(CheckpointError, match=r"unet.bin is not the file that was published"):
         run("convert")
+    run("convert", *files[:2], "--base", str(root / "svd-xt-1.1"), "--control", files[3])
+    with pytest.raises(CheckpointError, match=r"with --base, or run: python -m apvgen checkpoints download svd-xt-1.1"):
+        run("convert", *files, "--base", str(tmp_path))

@@ -157,6 +157,13 @@ def test_a_part_of_another_kind_is_refused(folder):
         load_models(replace(read_info(folder.parent / folder.name), files={}), "cpu")
 
 
+@pytest.mark.parametrize("text", ["[]", '{"_class_name": "ControlledUNet", "block_out_channels": "wide"}'])
+def test_a_configuration_of_nothing_is_one_sentence(folder, text):
+    (folder / "unet" / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"unet/config.json (is no configuration|describes no network)"):
+        load_models(replace(read_info(folder), files={}), "cpu")
+
+
 def test_a_control_branch_of_another_unet_is_refused(folder):
     models = tiny_models()
     odd = type(models.control)(**{**models.control.config, "out_channels": 48})

@@ -257,6 +257,11 @@ def test_a_redone_frame_sees_the_held_ones_at_its_own_noise_level(rendered):
         assert not seen[3].any()
 
 
+def test_a_look_shows_held_frames_as_they_are(rendered):
+    shown = Held(rendered, np.arange(FRAMES) == 3).beside(torch.zeros_like(rendered))
+    assert [bool(frame.any()) for frame in shown] == [t != 3 for t in range(FRAMES)]
+
+
 def test_stored_latents_of_another_clip_are_refused(models, conditioning, rendered):
     held = Held(rendered, np.ones(FRAMES, bool))
     with pytest.raises(RenderError, match="do not fit this render"):

@@ -17,14 +17,7 @@ from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.errors import CheckpointError, RenderError
 from apvgen.estimate.diffusion import remember_render
-from apvgen.model.checkpoint import (
-    METADATA,
-    CheckpointInfo,
-    checkpoints_folder,
-    list_checkpoints,
-    load_models,
-    read_info,
-)
+from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, examine_checkpoints, load_models, read_info
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from apvgen.progress import OnProgress, silent
@@ -126,7 +119,7 @@ class ControlNeXtSVD:
 
         def on_step(info: StepInfo) -> None:
             on_stage("denoise", info.calls, info.total_calls)
-            on_look(lambda: preview_frames(info.denoised[1:]))
+            on_look(lambda: preview_frames((held.beside(info.denoised) if held else info.denoised)[1:]))
 
         models = self.networks.models
         known = conditioning.encode_reference(models, shot.reference.image, settings)
@@ -170,10 +163,9 @@ def find_checkpoint(name: str | None) -> CheckpointInfo:
     root = checkpoints_folder()
     if name is not None:
         return read_info(Path(name) if Path(name).exists() else root / name)
-    known = list_checkpoints([root])
+    known, damaged = examine_checkpoints([root])
     if len(known) != 1:
         there = ", ".join(info.folder.name for info in known) or "none"
-        damaged = sorted({path.parent for path in root.glob(f"*/{METADATA}")} - {info.folder for info in known})
         also = f" ({', '.join(path.name for path in damaged)} cannot be read: name it to hear why)" if damaged else ""
         raise CheckpointError(
             f"Name a checkpoint with --checkpoint; in {root} there is {there}{also}; "

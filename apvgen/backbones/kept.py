@@ -59,8 +59,8 @@ def held_from(folder: Path, ticket: Ticket, decoding: Decoding) -> Held | None:
             if metadata.get("made_by") != ticket.made_by or len(poses) != len(ticket.poses):
                 return None
             latents = stored.get_tensor("latents")
-    except (FileNotFoundError, SafetensorError):
-        return None  # absent or cut short: the whole clip is rendered, as if for the first time
+    except (OSError, SafetensorError, ValueError):
+        return None  # absent or damaged: the whole clip is rendered, as if for the first time
     changed = np.array([False, *(old != new for old, new in zip(poses, ticket.poses, strict=True))])
     redo = changed_pictures(changed, decoding)
     redo[0] = False

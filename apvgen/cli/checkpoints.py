@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,21 +34,23 @@ def checkpoints() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the published weights and the checkpoints on this machine."""
-    from apvgen.model.checkpoint import checkpoints_folder, list_checkpoints
+    from apvgen.model.checkpoint import checkpoints_folder, examine_checkpoints
     from apvgen.model.registry import PUBLISHED
 
     root = checkpoints_folder()
-    ready = list_checkpoints([root])
+    ready, damaged = examine_checkpoints([root])
     summary = {
         "folder": str(root),
         "published": [_published_summary(entry, root / entry.name) for entry in PUBLISHED.values()],
         "checkpoints": [_checkpoint_summary(info) for info in ready],
+        "damaged": {str(folder): why for folder, why in damaged.items()},
     }
     lines = ["Published (sizes as their pages show them):"]
     lines += [line for entry in PUBLISHED.values() for line in _published_lines(entry, root / entry.name)]
     lines += ["", f"Ready to render, in {root}:", *(_checkpoint_line(info) for info in ready)]
     if not ready:
         lines.append("  none; run: python -m apvgen checkpoints download controlnext-svd-v2")
+    lines += [f"  {folder.name:<20}cannot be used: {why}" for folder, why in damaged.items()]
     _say(as_json, summary, "\n".join(lines))
 
 
@@ -111,8 +114,8 @@ def convert(
     from apvgen.model.registry import CONTROLNEXT_SVD, SVD
 
     root = checkpoints_folder()
-    if unet is None or control is None:
-        check_download(CONTROLNEXT_SVD, root / CONTROLNEXT_SVD.name)
+    needed = tuple(file for file, own in zip(CONTROLNEXT_SVD.files, (unet, control), strict=True) if own is None)
+    check_download(replace(CONTROLNEXT_SVD, files=needed), root / CONTROLNEXT_SVD.name)
     downloaded = [root / CONTROLNEXT_SVD.name / file.path for file in CONTROLNEXT_SVD.files]
     info = convert_controlnext(
         unet or downloaded[0],

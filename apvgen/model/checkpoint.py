@@ -114,14 +114,19 @@ def read_info(folder: Path) -> CheckpointInfo:
 
 
 def list_checkpoints(roots: Iterable[Path]) -> tuple[CheckpointInfo, ...]:
-    """The readable checkpoints directly inside `roots`, by name; damaged ones are left out."""
-    found = []
+    """The readable checkpoints directly inside `roots`, by name; `examine_checkpoints` also tells of damaged ones."""
+    return examine_checkpoints(roots)[0]
+
+
+def examine_checkpoints(roots: Iterable[Path]) -> tuple[tuple[CheckpointInfo, ...], dict[Path, str]]:
+    """The readable checkpoints directly inside `roots`, by name, and of each damaged one what is wrong."""
+    found, damaged = [], {}
     for path in sorted(path for root in roots for path in root.glob(f"*/{METADATA}")):
         try:
             found.append(read_info(path.parent))
-        except CheckpointError:
-            continue
-    return tuple(sorted(found, key=lambda info: info.name))
+        except CheckpointError as error:
+            damaged[path.parent] = str(error)
+    return tuple(sorted(found, key=lambda info: info.name)), damaged
 
 
 def load_models(info: CheckpointInfo, device: torch.device | str, dtype: torch.dtype | None = None) -> Models:

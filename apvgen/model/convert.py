@@ -9,6 +9,7 @@ import torch
 from apvgen.errors import CheckpointError
 from apvgen.model.checkpoint import SHARED_PARTS, CheckpointInfo, file_sha256, new_checkpoint, read_info
 from apvgen.model.parts import check_part, empty_control, empty_part, save_part
+from apvgen.model.registry import SVD
 from apvgen.model.weights import load_exactly, read_state_dict
 
 NAME = "controlnext-svd"
@@ -26,7 +27,10 @@ def convert_controlnext(
     full disk.
     """
     if not (base / "unet" / "config.json").is_file():
-        raise CheckpointError(f"{base} is not SVD-XT 1.1: it has no unet/config.json; name the folder of the base.")
+        raise CheckpointError(
+            f"{base} is not SVD-XT 1.1: it has no unet/config.json; name the folder of the base with --base, or run: "
+            f"python -m apvgen checkpoints download {SVD.name}."
+        )
     for part in SHARED_PARTS:
         check_part(base / part, part)
     info = CheckpointInfo(

@@ -111,11 +111,11 @@ def _taken_from_cache(entry: Published, file: PublishedFile, path: Path) -> bool
     cached = try_to_load_from_cache(entry.repository, file.path, revision=entry.revision)
     if not isinstance(cached, str) or (file.sha256 and file_sha256(Path(cached)) != file.sha256):
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(os.path.realpath(cached), path)
-    except OSError:
-        with _explained(entry, path):
+    with _explained(entry, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(os.path.realpath(cached), path)
+        except OSError:
             partial_copy = path.with_name(f".{path.name}.part")
             shutil.copyfile(cached, partial_copy)
             partial_copy.replace(path)

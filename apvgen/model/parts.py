@@ -44,11 +44,17 @@ def check_part(folder: Path, part: str) -> None:
 def empty_part(folder: Path, part: str) -> torch.nn.Module:
     """The network that `folder/config.json` describes, its parameters on the meta device, its buffers real."""
     config = _config(folder / "config.json", part)
-    # Positions and the like are in no state dict, so they must exist before weights are loaded.
-    with init_empty_weights(include_buffers=False):
-        if part == "image_encoder":
-            return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
-        return _CLASSES[part][0].from_config(config)
+    try:
+        # Positions and the like are in no state dict, so they must exist before weights are loaded.
+        with init_empty_weights(include_buffers=False):
+            if part == "image_encoder":
+                return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
+            return _CLASSES[part][0].from_config(config)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder / 'config.json'} describes no network that can be built ({error}); download or convert the "
+            "checkpoint again."
+        ) from error
 
 
 def empty_control() -> ControlNeXt:
@@ -86,6 +92,8 @@ def _config(path: Path, part: str) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); download or convert the checkpoint again.") from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} is no configuration; download or convert the checkpoint again.")
     named = config.get("_class_name") or (config.get("architectures") or [None])[0]
     if named not in _CLASSES[part][1]:
         raise CheckpointError(f"{path} describes a {named}, not a {_CLASSES[part][1][0]}; this is another model.")

@@ -31,6 +31,11 @@ class Held:
                 f"not {self.redo.dtype} {list(self.redo.shape)}."
             )
 
+    def beside(self, latents: torch.Tensor) -> torch.Tensor:
+        """`latents` where they are sampled anew, and elsewhere what is held."""
+        anew = torch.from_numpy(self.redo).to(latents.device)[:, None, None, None]
+        return torch.where(anew, latents, self.latents.to(latents))
+
     def restore_(self, latents: torch.Tensor, sigma: float, noise: torch.Tensor) -> None:
         """Set the held frames of `latents` to what they were, plus their own noise at level `sigma`, in place.
 
