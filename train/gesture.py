@@ -105,18 +105,24 @@ def _reach(poses: np.ndarray, upper_arm: float) -> tuple[np.ndarray, np.ndarray]
     return np.stack([elbow, wrist], 1), wrist[:, None] + upper_arm * HAND_OF_UPPER_ARM * flat
 
 
-def _hand(palm: np.ndarray, curl: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Hands `[T, 21, 2]` that point along x, the wrist at 0, in lengths of the hand; the angles in radians `[T]`."""
-    points = np.zeros((len(palm), 5, 4, 3))
+def hand_in_space(curl: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Hands `[T, 21, 3]` that point along x, the wrist at 0, in lengths of the hand; y towards the thumb, z out of the
+    palm; the angles in radians `[T]`."""
+    points = np.zeros((len(curl), 5, 4, 3))
     points[:, :, 0, :2] = FINGERS[:, :2]
     side = np.radians(FINGERS[:, 2]) + spread[:, None] * FINGERS[:, 3]
     bent = curl[:, None] * CURL_SO_FAR
-    bones = np.empty((len(palm), 5, 3, 3))
+    bones = np.empty((len(curl), 5, 3, 3))
     bones[..., 0] = np.cos(side)[..., None] * np.cos(bent)[:, None]
     bones[..., 1] = np.sin(side)[..., None] * np.cos(bent)[:, None]
     bones[..., 2] = np.sin(bent)[:, None]
     points[:, :, 1:] = points[:, :, :1] + np.cumsum(bones * FINGERS[:, 4:, None], 2)
-    points = np.concatenate([np.zeros((len(palm), 1, 3)), points.reshape(len(palm), 20, 3)], 1)
+    return np.concatenate([np.zeros((len(curl), 1, 3)), points.reshape(len(curl), 20, 3)], 1)
+
+
+def _hand(palm: np.ndarray, curl: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Hands `[T, 21, 2]` as `hand_in_space`, seen after a turn about x by `palm` radians `[T]`."""
+    points = hand_in_space(curl, spread)
     cos, sin = np.cos(palm)[:, None], np.sin(palm)[:, None]
     return np.stack([points[..., 0], points[..., 1] * cos + points[..., 2] * sin], -1)
 

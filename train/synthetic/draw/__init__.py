@@ -1,0 +1,1 @@
+"""The picture of a figure, part by part, from the back to the front."""
