@@ -84,9 +84,13 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), 
 
 
 class Synthesizer:
-    """The espeak-ng engine. The library holds one global state, so build one of these per process."""
+    """The espeak-ng engine. The library holds one global state, so build one of these per process.
 
-    def __init__(self) -> None:
+    What was spoken before changes the sound a little. The first speech of a process is always the same when a `seed` is
+    given, in place of the time of day, to the engine's random numbers.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
         try:
             import espeakng_loader
         except ImportError as error:
@@ -97,6 +101,8 @@ class Synthesizer:
         self.rate = self._library.espeak_Initialize(
             _AUDIO_OUTPUT_SYNCHRONOUS, _SOUND_CHUNK_MS, espeakng_loader.get_data_path().encode(), _PHONEME_EVENTS_AS_IPA
         )
+        if seed is not None:
+            self._library.espeak_ng_SetRandSeed(seed)
         self._sound: list[np.ndarray] = []
         self._onsets: list[tuple[float, str]] = []
         self._callback = _SynthCallback(self._collect)

@@ -49,14 +49,16 @@ def ellipse(centre: np.ndarray, across: np.ndarray, down: np.ndarray, count: int
     return centre + unit[:, :1] * across + unit[:, 1:] * down
 
 
-def capsule(start: np.ndarray, end: np.ndarray, start_radius: float, end_radius: float) -> np.ndarray:
-    """Outline of a limb with round ends, `[18, 2]`."""
+def capsule(
+    start: np.ndarray, end: np.ndarray, start_radius: float, end_radius: float, flat: bool = False
+) -> np.ndarray:
+    """Outline `[N, 2]` of a limb with round ends, or a flat far one."""
     along = end - start
     length = max(float(np.hypot(*along)), 1e-6)
     x, y = along / length
     turn = np.array([[x, y], [-y, x]])
     near = start + start_radius * (_arc(np.pi / 2, 3 * np.pi / 2, 9) @ turn)
-    far = end + end_radius * (_arc(-np.pi / 2, np.pi / 2, 9) @ turn)
+    far = end + end_radius * (_arc(-np.pi / 2, np.pi / 2, 2 if flat else 9) @ turn)
     return np.concatenate([near, far])
 
 

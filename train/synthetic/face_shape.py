@@ -19,8 +19,11 @@ from train.synthetic.people import FaceShape
 
 EYES = ((33, 133), (362, 263))
 """Corners of the right and the left eye."""
-_EYE_REACH, _NOSE_REACH, _MOUTH_REACH, _CORNER_REACH, _BROW_REACH = 0.085, 0.07, 0.13, 0.06, 0.06
-"""Standard deviations of the zones that a change fades out in."""
+_EYE_ZONE = (0.09, 0.21)
+"""Distances from an eye within which it is enlarged as a whole, and from which nothing is."""
+_APERTURE_REACH, _NOSE_REACH, _CORNER_REACH, _BROW_REACH = 0.055, 0.07, 0.06, 0.06
+_MOUTH_ZONE = (0.15, 0.3)
+"""Standard deviations of the zones that other changes fade out in; around the mouth as around an eye."""
 _NOSE_TOP, _JAW_TOP, _CHIN_TOP = 9, 0.0, 0.42
 
 
@@ -33,17 +36,18 @@ def shaped(mesh: np.ndarray, shape: FaceShape) -> np.ndarray:
     """`[468, 3]` changed as `shape` says; symmetric if it was."""
     face = mesh.copy()
     for corners in EYES:
-        _enlarge(face, mesh[list(corners)].mean(0), _EYE_REACH, (shape.eyes, shape.eyes * shape.eye_height, 1.0))
-    _enlarge(face, mesh[4], _NOSE_REACH, (shape.nose_width, shape.nose_length, shape.nose_length))
+        _open_eye(face, mesh[list(corners)].mean(0), shape)
+    _enlarge(face, _near(mesh, mesh[4], _NOSE_REACH), mesh[4], (shape.nose_width, shape.nose_length, shape.nose_length))
     mouth = mesh[[lm.MOUTH_LEFT, lm.MOUTH_RIGHT]].mean(0)
-    _enlarge(face, mouth, _MOUTH_REACH, (shape.mouth_width, 1.0, 1.0))
+    width = shape.mouth_width / np.ptp(mesh[[lm.MOUTH_LEFT, lm.MOUTH_RIGHT], 0])
+    _enlarge(face, _zone(mesh, mouth, _MOUTH_ZONE), mouth, (width, 1.0, 1.0))
     thicker = _near(mesh, mesh[[lm.LIP_UPPER, lm.LIP_LOWER]].mean(0) * (1, 1, 0.9), _CORNER_REACH * 1.4)
     face[:, 1] += thicker * (shape.lips - 1) * (face[:, 1] - mouth[1])
     for side, (corner, eye, brow) in enumerate(((lm.MOUTH_LEFT, EYES[0], 105), (lm.MOUTH_RIGHT, EYES[1], 334))):
         sign = 2 * side - 1
         face[:, 1] -= shape.smile * _near(face, face[corner], _CORNER_REACH)
         face[:, 1] -= shape.brow_lift * _near(face, face[brow], _BROW_REACH)
-        zone = _near(face, face[list(eye)].mean(0), _EYE_REACH * 1.3)
+        zone = _zone(face, face[list(eye)].mean(0), _EYE_ZONE)
         offset = face - face[list(eye)].mean(0)
         face[:, 1] -= zone * np.sin(np.radians(shape.eye_tilt)) * sign * offset[:, 0]
         face[:, 0] += zone * shape.eye_spacing * sign
@@ -70,7 +74,19 @@ def _near(mesh: np.ndarray, centre: np.ndarray, reach: float) -> np.ndarray:
     return np.exp(-np.square(mesh - centre).sum(1) / (2 * reach**2))
 
 
-def _enlarge(mesh: np.ndarray, centre: np.ndarray, reach: float, factors: tuple[float, float, float]) -> None:
-    """Scale x, y, z about a centre, in place, fading out around it."""
-    weight = _near(mesh, centre, reach)[:, None]
-    mesh += weight * (np.array(factors) - 1) * (mesh - centre)
+def _zone(mesh: np.ndarray, centre: np.ndarray, zone: tuple[float, float]) -> np.ndarray:
+    """`[468]`: 1 nearer to a centre in the picture than the first distance, 0 farther than the second."""
+    return 1 - smoothstep(np.hypot(*(mesh - centre)[:, :2].T), *zone)
+
+
+def _open_eye(face: np.ndarray, centre: np.ndarray, shape: FaceShape) -> None:
+    """Enlarge an eye as a whole, then open its lids, in place."""
+    _enlarge(face, _zone(face, centre, _EYE_ZONE), centre, (shape.eyes, shape.eyes, 1.0))
+    height = face[:, 1] - centre[1]
+    lids = np.exp(-0.5 * (height / _APERTURE_REACH) ** 2) * _zone(face, centre, _EYE_ZONE)
+    _enlarge(face, lids, centre, (1.0, shape.eye_height, 1.0))
+
+
+def _enlarge(mesh: np.ndarray, weight: np.ndarray, centre: np.ndarray, factors: tuple[float, float, float]) -> None:
+    """Scale x, y, z about a centre by weights `[468]`, in place."""
+    mesh += weight[:, None] * (np.array(factors) - 1) * (mesh - centre)

@@ -39,7 +39,7 @@ class Moves:
         return Moves(**{field.name: getattr(self, field.name)[indices] for field in fields(self)})
 
 
-STANDING_ARM = (76.0, 4.0, 82.0, 12.0, 0.0, 40.0, 10.0, 5.0)
+STANDING_ARM = (68.0, 4.0, 72.0, 8.0, 0.0, 20.0, 5.0, 10.0)
 """Arms slightly away from the body, palms half to the camera."""
 _STANCE, _TOES_OUT = 0.012, 24.0
 

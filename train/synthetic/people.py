@@ -51,7 +51,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class FaceShape:
-    """Factors (1 is MediaPipe's canonical face) and shifts of parts of the face."""
+    """Factors (1 is MediaPipe's canonical face) and shifts of parts of the face; mouth_width in face heights."""
 
     width: float
     jaw: float
@@ -227,17 +227,17 @@ def _face_shape(rng: np.random.Generator) -> FaceShape:
         width=rng.uniform(0.93, 1.06),
         jaw=rng.uniform(0.82, 1.08),
         chin=rng.uniform(0.92, 1.08),
-        eyes=rng.uniform(1.2, 1.5),
-        eye_height=rng.uniform(1.25, 1.75),
+        eyes=rng.uniform(1.2, 1.45),
+        eye_height=rng.uniform(1.9, 2.8),
         eye_spacing=rng.uniform(0.0, 0.03),
         eye_tilt=rng.uniform(-7, 7),
-        brow_lift=rng.uniform(-0.005, 0.03),
+        brow_lift=rng.uniform(0.0, 0.035),
         brow_weight=rng.uniform(0.8, 1.9),
         nose_width=rng.uniform(0.7, 1.15),
         nose_length=rng.uniform(0.8, 1.1),
-        mouth_width=rng.uniform(1.18, 1.4),
+        mouth_width=rng.uniform(0.35, 0.42),
         lips=rng.uniform(0.7, 1.1),
-        smile=rng.uniform(0.008, 0.03),
+        smile=rng.uniform(0.02, 0.045),
         lash=rng.uniform(0.3, 1.0),
         freckles=bool(rng.random() < 0.15),
     )
@@ -261,7 +261,7 @@ def _outfit(rng: np.random.Generator) -> Outfit:
         print_=_choice(rng, Print),
         neckline=_choice(rng, Neckline),
         sleeve=float(rng.choice([0.22, 0.45, 0.7, 0.97])),
-        hem=rng.uniform(0.4, 0.6),
+        hem=rng.uniform(0.36, 0.48),
         looseness=rng.uniform(0.9, 1.3),
         stripes=int(rng.integers(4, 8)),
     )
@@ -287,6 +287,6 @@ def _build(rng: np.random.Generator, sturdy: float) -> Build:
         hips=rng.uniform(0.046, 0.056),
         upper_arm=rng.uniform(0.128, 0.142),
         forearm=rng.uniform(0.115, 0.128),
-        hand=rng.uniform(0.082, 0.094),
+        hand=rng.uniform(0.09, 0.102),
         girth=float(np.clip(1 + 0.13 * sturdy, 0.8, 1.35)),
     )

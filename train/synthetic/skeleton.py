@@ -21,7 +21,7 @@ STANDING_BEND = 0.985
 """Share of the legs' full length at which the hips stand over the ankles."""
 NECK = 0.055
 """From between the shoulders to the base of the skull."""
-_SHOULDER_DROP = 0.012
+_SHOULDER_DROP = 0.02
 _KNEE_OUT = 0.5
 """Knees bend forward and so much outwards."""
 FOOT = 0.062

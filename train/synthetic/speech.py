@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from apvgen.audio2face.articulation import FRAME_RATE, at_frames
 from apvgen.audio2face.features import SAMPLE_RATE
 from apvgen.types import Audio
 from train.synthetic.people import Split
+from train.synthetic.speaker import say
 from train.voice_corpus import HELD_OUT_VARIANTS, VARIANTS, resampled
 from train.voice_gestures import articulation
-from train.voice_speech import Synthesizer, Utterance, Voice
+from train.voice_speech import Utterance, Voice
 from train.voice_texts import languages, random_text
 
 VOICES = {"train": VARIANTS, "held_out": HELD_OUT_VARIANTS}
@@ -23,7 +23,7 @@ _SPEED, _PITCH, _PITCH_RANGE = (110, 200), (20, 90), (30, 90)
 _LEAST_EXTRA = 0.4
 """Seconds spoken beyond the clip, so that it need not begin with a sentence."""
 _PEAK = 0.7
-_EMPHASIS = (1.0, 1.35)
+_EMPHASIS = (1.15, 1.5)
 """How much wider than in plain speech a person of this world opens the mouth."""
 
 
@@ -62,11 +62,6 @@ def _utterance(rng: np.random.Generator, seconds: float, split: Split) -> Uttera
     name = language.voice if variant == "plain" else f"{language.voice}+{variant}"
     voice = Voice(name, *(int(rng.integers(*scale)) for scale in (_SPEED, _PITCH, _PITCH_RANGE)))
     text = random_text(language, rng)
-    while (said := _engine().speak(text, voice)).duration < seconds:
+    while (said := say(text, voice)).duration < seconds:
         text += " " + random_text(language, rng)
     return resampled(said)
-
-
-@cache
-def _engine() -> Synthesizer:
-    return Synthesizer()

@@ -65,7 +65,7 @@ def nose(canvas: Canvas, figure: Figure, t: int) -> None:
     canvas.line(smooth(mesh[list(_NOSE)], 3, closed=False), shade(shade(colour, 0.6), 0.3), 0.014 * unit)
     for wing in (98, 327):
         canvas.disc(mesh[wing], 0.011 * unit, shade(shade(colour, 0.7), 0.4))
-    canvas.tint(ellipse(mesh[4] + [-0.02 * unit, -0.02 * unit], *(0.03 * unit * np.eye(2))), light(colour, 0.8), 0.5)
+    canvas.tint(ellipse(mesh[4] - 0.015 * unit, *(0.035 * unit * np.eye(2))), light(colour, 0.6), 0.3)
 
 
 def brows(canvas: Canvas, figure: Figure, t: int) -> None:

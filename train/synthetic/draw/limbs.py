@@ -14,9 +14,11 @@ from train.synthetic.figure import LEFT, Figure
 ARM_RADII = np.array([0.03, 0.024, 0.017])
 LEG_RADII = np.array([0.045, 0.034, 0.022])
 """At shoulder, elbow, wrist and hip, knee, ankle, in shares of stature."""
-_FINGER, _PALM = 0.0078, 0.011
+_FINGER, _PALM = 0.0068, 0.0095
 _FINGERTIP_SHARE = 0.86
-_SLEEVE_ROOM, _LEG_ROOM = 0.009, 0.006
+_SLEEVE_ROOM, _LEG_ROOM = np.array([0.001, 0.009, 0.009]), 0.006
+_SEAT = 0.2
+"""Share of the thigh that only the trunk covers, so that its round end stays below the waist."""
 _SHOE, _TOE, _SOLE = 0.024, 0.021, 0.008
 _TOE_DROP = 0.26
 """The camera looks a little down: how far a foot that points at it reaches down, in its own lengths."""
@@ -33,7 +35,8 @@ def arm(canvas: Canvas, figure: Figure, t: int, side: int) -> None:
         tube(canvas, joints, radii, person.palette.skin, rim)
     covered, widths = _first_share(joints, radii, person.outfit.sleeve)
     colour = person.palette.upper_second if person.outfit.pattern == "yoke" else person.palette.upper
-    tube(canvas, covered, widths + _SLEEVE_ROOM * person.outfit.looseness * unit, colour, rim)
+    room = _SLEEVE_ROOM[: len(covered)] * person.outfit.looseness * unit
+    tube(canvas, covered, widths + room, colour, rim, flat=True)
 
 
 def hand(canvas: Canvas, figure: Figure, t: int, side: int) -> None:
@@ -74,7 +77,9 @@ def leg(canvas: Canvas, figure: Figure, t: int, side: int) -> None:
     if wears in ("trousers", "shorts"):
         share = 0.97 if wears == "trousers" else person.outfit.hem
         covered, widths = _first_share(joints, radii, share)
-        tube(canvas, covered, widths + _LEG_ROOM * person.outfit.looseness * unit, person.palette.lower, rim)
+        covered[0] += _SEAT * (covered[1] - covered[0])
+        widths = widths + _LEG_ROOM * person.outfit.looseness * unit
+        tube(canvas, covered, widths, person.palette.lower, rim, flat=True)
 
 
 def shoe(canvas: Canvas, figure: Figure, t: int, side: int) -> None:

@@ -11,7 +11,7 @@ from train.synthetic.canvas import FINE, Canvas
 from train.synthetic.draw import hair, head, limbs, mouth, room, torso, worn
 from train.synthetic.figure import Figure
 
-_COARSE = 0.02
+_COARSE = 0.015
 """Size of the smallest detail left in a coarse face, in face heights (standard deviation of a blur)."""
 
 
@@ -42,6 +42,7 @@ def _body(canvas: Canvas, figure: Figure, t: int) -> None:
     hidden = [side for side in (0, 1) if limbs.behind_trunk(figure, t, side)]
     for side in hidden:
         limbs.arm(canvas, figure, t, side)
+    torso.seat(canvas, figure, t)
     near = limbs.nearer_leg(figure, t)
     for side in (1 - near, near):
         limbs.leg(canvas, figure, t, side)

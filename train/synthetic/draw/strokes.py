@@ -16,7 +16,7 @@ Paint = Callable[[Canvas, int], None]
 RIM = 0.0042
 """Width of outlines in shares of stature."""
 _TO_LIGHT = np.array([-0.24, -0.16])
-_RIM_SHADE, _SHADOW, _LIT = 0.95, 0.42, 0.14
+_RIM_SHADE, _SHADOW, _LIT = 0.95, 0.42, 0.08
 
 
 def rim_colour(colour: RGB) -> RGB:
@@ -29,13 +29,15 @@ def shadow_colour(colour: RGB) -> RGB:
     return shade(colour, _SHADOW)
 
 
-def tube(canvas: Canvas, points: np.ndarray, radii: np.ndarray, colour: RGB, rim: float) -> None:
-    """A limb along `[N, 2]` points with radii `[N]`, `rim` pixels of outline."""
-    _capsules(canvas, points, radii + rim, rim_colour(colour))
-    _capsules(canvas, points, radii, shadow_colour(colour))
+def tube(canvas: Canvas, points: np.ndarray, radii: np.ndarray, colour: RGB, rim: float, flat: bool = False) -> None:
+    """A limb along `[N, 2]` points with radii `[N]`, `rim` pixels of outline; `flat` cuts its end off."""
+    beyond = points[-1] - points[-2]
+    outer = np.append(points[:-1], [points[-1] + rim * beyond / max(float(np.hypot(*beyond)), 1e-6)], 0)
+    _capsules(canvas, outer if flat else points, radii + rim, rim_colour(colour), flat)
+    _capsules(canvas, points, radii, shadow_colour(colour), flat)
     lit = points + _TO_LIGHT * radii[:, None]
-    _capsules(canvas, lit, 0.74 * radii, colour)
-    _capsules(canvas, points + 1.6 * _TO_LIGHT * radii[:, None], 0.3 * radii, light(colour, _LIT))
+    _capsules(canvas, lit, 0.74 * radii, colour, flat)
+    _capsules(canvas, points + 1.6 * _TO_LIGHT * radii[:, None], 0.3 * radii, light(colour, _LIT), flat)
 
 
 def patch(canvas: Canvas, outline: np.ndarray, colour: RGB, rim: float, depth: float = 0.0) -> None:
@@ -49,6 +51,7 @@ def patch(canvas: Canvas, outline: np.ndarray, colour: RGB, rim: float, depth: f
         inside.fill(outline + depth * np.array([-1.0, -0.6]), colour)
 
 
-def _capsules(canvas: Canvas, points: np.ndarray, radii: np.ndarray, colour: RGB) -> None:
-    for k in range(len(points) - 1):
-        canvas.fill(capsule(points[k], points[k + 1], radii[k], radii[k + 1]), colour)
+def _capsules(canvas: Canvas, points: np.ndarray, radii: np.ndarray, colour: RGB, flat: bool = False) -> None:
+    last = len(points) - 2
+    for k in range(last + 1):
+        canvas.fill(capsule(points[k], points[k + 1], radii[k], radii[k + 1], flat and k == last), colour)

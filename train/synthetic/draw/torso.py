@@ -17,8 +17,8 @@ from train.synthetic.draw.strokes import RIM, patch, rim_colour, shadow_colour, 
 from train.synthetic.figure import LEFT, RIGHT, Figure
 from train.synthetic.people import Person
 
-_LEVELS = np.array([-0.12, 0.0, 0.12, 0.35, 0.68, 1.0, 1.14])
-_WIDTHS = np.array([0.36, 0.92, 1.0, 0.95, 0.82, 0.98, 1.0])
+_LEVELS = np.array([-0.12, 0.0, 0.12, 0.35, 0.68, 1.0, 1.24])
+_WIDTHS = np.array([0.36, 0.86, 0.96, 0.92, 0.86, 0.98, 1.0])
 """Half-widths at those levels: of the shoulders down to 0.35, of the hips below."""
 _FLAT = 0.72
 """Depth of the trunk in its widths."""
@@ -66,12 +66,12 @@ def sheet(figure: Figure, t: int) -> Sheet:
 
 
 def trunk(canvas: Canvas, figure: Figure, t: int) -> None:
-    """Hips, trunk with clothes, and neck."""
+    """Trunk with clothes, skirt and neck; `seat` and legs come first."""
     person, unit = figure.person, figure.stature
     rim, palette, cloth = RIM * unit, person.palette, sheet(figure, t)
     wears = person.outfit.lower
     if wears in ("trousers", "shorts"):
-        hips(canvas, figure, t, palette.lower)
+        canvas.fill(_hips(cloth), palette.lower)
     else:
         skirt(canvas, figure, t, palette.upper if wears == "dress" else palette.lower)
     _neck(canvas, figure, t)
@@ -88,12 +88,15 @@ def trunk(canvas: Canvas, figure: Figure, t: int) -> None:
         canvas.line(belt, rim_colour(palette.upper), 1.4 * rim)
 
 
-def hips(canvas: Canvas, figure: Figure, t: int, colour: RGB) -> None:
-    """What joins both trouser legs."""
-    cloth = sheet(figure, t)
-    levels = np.array([0.85, 1.0, 1.1])
-    outline = smooth(np.concatenate([cloth(-1, levels), cloth(1, levels[::-1])]), 3)
-    patch(canvas, outline, colour, RIM * figure.stature)
+def seat(canvas: Canvas, figure: Figure, t: int) -> None:
+    """The outline of what joins both trouser legs; `trunk` fills it."""
+    if figure.person.outfit.lower in ("trousers", "shorts"):
+        patch(canvas, _hips(sheet(figure, t)), figure.person.palette.lower, RIM * figure.stature)
+
+
+def _hips(cloth: Sheet) -> np.ndarray:
+    levels = np.array([0.96, 1.04, 1.14])
+    return smooth(np.concatenate([cloth(-0.96, levels), cloth(0, 1.24), cloth(0.96, levels[::-1])]), 3)
 
 
 def skirt(canvas: Canvas, figure: Figure, t: int, colour: RGB) -> None:
@@ -106,8 +109,8 @@ def skirt(canvas: Canvas, figure: Figure, t: int, colour: RGB) -> None:
     right, left = legs[RIGHT] - [flare, 0], legs[LEFT] + [flare, 0]
     middle = (right + left) / 2 + [0, 0.02 * unit]
     hem = smooth(np.stack([left, middle, right]), 6, closed=False)
-    waist = cloth(np.array([-0.92, 0.92]), 0.78)
-    sides = cloth(np.array([-1.02, 1.02]), 1.05)
+    waist = cloth(np.array([-0.9, 0.9]), 0.96)
+    sides = cloth(np.array([-1.0, 1.0]), 1.08)
     outline = np.concatenate([waist, sides[1:], hem, sides[:1]])
     patch(canvas, outline, colour, RIM * unit, 0.014 * unit)
     for fold in (-0.45, 0.1, 0.55):

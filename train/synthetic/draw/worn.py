@@ -17,7 +17,6 @@ _JAW = OVAL[7:30]
 _MOUSTACHE = (216, 92, 165, 167, 164, 393, 391, 322, 436)
 _BEARD_TOP = (132, 205, 57, 43, 106, 182, 83, 18, 313, 406, 335, 273, 287, 425, 361)
 _GOLD = (236, 190, 70)
-_VOLUME = 0.1
 
 
 def hat(figure: Figure) -> Paint:
@@ -25,8 +24,9 @@ def hat(figure: Figure) -> Paint:
     person, rim, unit = figure.person, RIM * figure.stature, figure.face_height
     colour, kind = person.palette.accent, person.extras.hat
     dome = figure.on_head(_dome(person.hair.volume))[..., :2]
-    edge = figure.on_head(_edge(-0.83 if kind == "cap" else -0.87))[..., :2]
-    visor = figure.on_head(_edge(-0.83, front=0.22))[..., :2]
+    width = RADII[0] + 0.78 * person.hair.volume + 0.02
+    edge = figure.on_head(_edge(-0.83 if kind == "cap" else -0.87, width))[..., :2]
+    visor = figure.on_head(_edge(-0.83, width, front=0.22))[..., :2]
 
     def paint(canvas: Canvas, t: int) -> None:
         if kind == "none":
@@ -90,13 +90,13 @@ def beard(canvas: Canvas, figure: Figure, t: int) -> None:
 
 
 def _dome(volume: float) -> np.ndarray:
-    angles = np.linspace(0.42, np.pi - 0.42, 21)
-    radii = RADII + _VOLUME + 0.8 * volume
+    angles = np.linspace(0.5, np.pi - 0.5, 21)
+    radii = RADII + np.array([0.78, 1.3, 1.0]) * volume + 0.03
     return SKULL + np.stack([np.cos(angles) * radii[0], -np.sin(angles) * radii[1], np.zeros(21)], -1)
 
 
-def _edge(height: float, front: float = 0.0) -> np.ndarray:
+def _edge(height: float, width: float, front: float = 0.0) -> np.ndarray:
     """Around the front of the head at a height, from the right to the left; `front` reaches farther out."""
     s = np.linspace(-1, 1, 13)
     reach = front * (1 - s**2)
-    return np.stack([0.5 * np.sin(s * np.pi / 2), height + 0.05 * s**2 + 0.3 * reach, -0.5 + 0.45 * s**2 - reach], -1)
+    return np.stack([width * np.sin(s * np.pi / 2), height + 0.05 * s**2 + 0.3 * reach, -0.5 + 0.45 * s**2 - reach], -1)
