@@ -13,7 +13,12 @@ from apvgen.types import HW, Reference
 from train.examples import Clip
 from train.outpaint import Classical, paint
 from train.synthetic.people import Person, Split
-from train.synthetic.shots import FPS, Shot, shot, still
+from train.synthetic.shots import FPS, Scene, Shot, shot, still
+
+
+def clip_key(scene: Scene, split: Split, seed: int, index: int) -> str:
+    """The name of a clip."""
+    return f"{scene}-{split}-{seed}-{index:06d}"
 
 
 def face_clip(seed: int, index: int, hw: HW, frames: int, fps: Fraction = FPS, split: Split = "train") -> Clip:
@@ -22,21 +27,21 @@ def face_clip(seed: int, index: int, hw: HW, frames: int, fps: Fraction = FPS, s
     pictures, _ = made.frames()
     surround = paint(pictures[0], Classical())
     facts = _facts(made, seed, index, split) | surround.facts
-    key = f"face-{split}-{seed}-{index:06d}"
+    key = clip_key("face", split, seed, index)
     return Clip(key, "face", pictures, made.motion, made.voice, surround.image, 0, facts)
 
 
 def body_clip(seed: int, index: int, hw: HW, frames: int, fps: Fraction = FPS, split: Split = "train") -> Clip:
     """Somebody who dances, whole and silent, with little detail in the face."""
     made = shot("body", seed, index, hw, frames, fps, split)
-    key = f"body-{split}-{seed}-{index:06d}"
+    key = clip_key("body", split, seed, index)
     return Clip(key, "body", made.frames()[0], made.motion, facts=_facts(made, seed, index, split))
 
 
 def speaking_dancer(seed: int, index: int, hw: HW, frames: int, fps: Fraction = FPS, split: Split = "held_out") -> Clip:
     """Somebody who dances and talks, the face in full detail: what a model trained on the two others should render."""
     made = shot("speaking_dancer", seed, index, hw, frames, fps, split)
-    key = f"speaking-{split}-{seed}-{index:06d}"
+    key = clip_key("speaking_dancer", split, seed, index)
     return Clip(key, "body", made.frames()[0], made.motion, made.voice, facts=_facts(made, seed, index, split))
 
 
