@@ -35,22 +35,14 @@ def rig_of(shape: FaceShape) -> FaceRig:
 def shaped(mesh: np.ndarray, shape: FaceShape) -> np.ndarray:
     """`[468, 3]` changed as `shape` says; symmetric if it was."""
     face = mesh.copy()
-    for corners in EYES:
-        _open_eye(face, mesh[list(corners)].mean(0), shape)
+    face += sum(_opened(mesh, mesh[list(corners)].mean(0), shape) - mesh for corners in EYES)
     _enlarge(face, _near(mesh, mesh[4], _NOSE_REACH), mesh[4], (shape.nose_width, shape.nose_length, shape.nose_length))
     mouth = mesh[[lm.MOUTH_LEFT, lm.MOUTH_RIGHT]].mean(0)
     width = shape.mouth_width / np.ptp(mesh[[lm.MOUTH_LEFT, lm.MOUTH_RIGHT], 0])
     _enlarge(face, _zone(mesh, mouth, _MOUTH_ZONE), mouth, (width, 1.0, 1.0))
     thicker = _near(mesh, mesh[[lm.LIP_UPPER, lm.LIP_LOWER]].mean(0) * (1, 1, 0.9), _CORNER_REACH * 1.4)
     face[:, 1] += thicker * (shape.lips - 1) * (face[:, 1] - mouth[1])
-    for side, (corner, eye, brow) in enumerate(((lm.MOUTH_LEFT, EYES[0], 105), (lm.MOUTH_RIGHT, EYES[1], 334))):
-        sign = 2 * side - 1
-        face[:, 1] -= shape.smile * _near(face, face[corner], _CORNER_REACH)
-        face[:, 1] -= shape.brow_lift * _near(face, face[brow], _BROW_REACH)
-        zone = _zone(face, face[list(eye)].mean(0), _EYE_ZONE)
-        offset = face - face[list(eye)].mean(0)
-        face[:, 1] -= zone * np.sin(np.radians(shape.eye_tilt)) * sign * offset[:, 0]
-        face[:, 0] += zone * shape.eye_spacing * sign
+    face += sum(_side(face, side, shape) for side in (-1, 1))
     jaw = smoothstep(face[:, 1], _JAW_TOP, 0.55)
     face[:, 0] *= shape.width * (1 + (shape.jaw - 1) * jaw)
     face[:, 1] += (shape.chin - 1) * 0.3 * smoothstep(face[:, 1], _CHIN_TOP, 0.62)
@@ -79,12 +71,25 @@ def _zone(mesh: np.ndarray, centre: np.ndarray, zone: tuple[float, float]) -> np
     return 1 - smoothstep(np.hypot(*(mesh - centre)[:, :2].T), *zone)
 
 
-def _open_eye(face: np.ndarray, centre: np.ndarray, shape: FaceShape) -> None:
-    """Enlarge an eye as a whole, then open its lids, in place."""
-    _enlarge(face, _zone(face, centre, _EYE_ZONE), centre, (shape.eyes, shape.eyes, 1.0))
+def _opened(mesh: np.ndarray, centre: np.ndarray, shape: FaceShape) -> np.ndarray:
+    """The mesh with an eye enlarged as a whole, then its lids opened."""
+    face, zone = mesh.copy(), _zone(mesh, centre, _EYE_ZONE)
+    _enlarge(face, zone, centre, (shape.eyes, shape.eyes, 1.0))
     height = face[:, 1] - centre[1]
-    lids = np.exp(-0.5 * (height / _APERTURE_REACH) ** 2) * _zone(face, centre, _EYE_ZONE)
-    _enlarge(face, lids, centre, (1.0, shape.eye_height, 1.0))
+    _enlarge(face, np.exp(-0.5 * (height / _APERTURE_REACH) ** 2) * zone, centre, (1.0, shape.eye_height, 1.0))
+    return face
+
+
+def _side(face: np.ndarray, side: int, shape: FaceShape) -> np.ndarray:
+    """`[468, 3]`: by what smile, brow and the eye's place and tilt move one side: -1 the person's right, 1 the left."""
+    corner, corners, brow = (lm.MOUTH_LEFT, EYES[0], 105) if side < 0 else (lm.MOUTH_RIGHT, EYES[1], 334)
+    eye = face[list(corners)].mean(0)
+    zone, moved = _zone(face, eye, _EYE_ZONE), np.zeros_like(face)
+    moved[:, 0] = zone * shape.eye_spacing * side
+    moved[:, 1] -= shape.smile * _near(face, face[corner], _CORNER_REACH)
+    moved[:, 1] -= shape.brow_lift * _near(face, face[brow], _BROW_REACH)
+    moved[:, 1] -= zone * np.sin(np.radians(shape.eye_tilt)) * side * (face[:, 0] - eye[0])
+    return moved
 
 
 def _enlarge(mesh: np.ndarray, weight: np.ndarray, centre: np.ndarray, factors: tuple[float, float, float]) -> None:

@@ -228,7 +228,7 @@ def _face_shape(rng: np.random.Generator) -> FaceShape:
         jaw=rng.uniform(0.82, 1.08),
         chin=rng.uniform(0.92, 1.08),
         eyes=rng.uniform(1.2, 1.45),
-        eye_height=rng.uniform(1.9, 2.8),
+        eye_height=rng.uniform(2.2, 3.0),
         eye_spacing=rng.uniform(0.0, 0.03),
         eye_tilt=rng.uniform(-7, 7),
         brow_lift=rng.uniform(0.0, 0.035),
