@@ -37,7 +37,7 @@ def test_bones_keep_their_lengths(moves):
 def test_dances_move_smoothly_and_visibly(moves):
     s = pose(BUILD, moves)
     wrists = lengths(s.wrists[1:], s.wrists[:-1])
-    assert wrists.max() < 0.16
+    assert wrists.max() < 0.12
     assert np.ptp(s.wrists, axis=0).max() > 0.03
     assert lengths(s.ankles[1:], s.ankles[:-1]).max() < 0.06
     assert lengths(s.skull[1:], s.skull[:-1]).max() < 0.03

@@ -30,7 +30,7 @@ _POSES = np.array([
 palm down in front, fist beside the head, fist in front."""
 _WOBBLE = np.array([5, 5, 8, 5, 8, 14, 5, 4.0])
 """Deviation in degrees of one pose from its neighbour's idea of it."""
-_TEMPO = (80, 132)
+_TEMPO = (76, 124)
 _ARM_STYLES = ("mirrored", "alternating", "free")
 
 
@@ -127,7 +127,7 @@ def _squats(moves: Moves, beats: np.ndarray, rng: np.random.Generator) -> Moves:
 
 def _arms(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`[T, 2, len(ARM)]`: from pose to pose, each reached with a beat and held for a moment."""
-    per_pose = float(rng.choice([0.5, 1.0, 1.0, 2.0]))
+    per_pose = float(rng.choice([1.0, 1.0, 2.0]))
     first, count = int(beats[0] / per_pose), int((beats[-1] - beats[0]) / per_pose) + 4
     style = str(rng.choice(_ARM_STYLES))
     liked = rng.permutation(len(_POSES))[: int(rng.integers(2, 5))]
@@ -137,7 +137,7 @@ def _arms(beats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     else:
         left = right if style == "mirrored" else np.roll(right, 1, axis=0)
     knots = np.stack([right, left], 1)
-    held = rng.uniform(0.05, 0.35)
+    held = rng.uniform(0.0, 0.3)
     at = (first + np.arange(count)) * per_pose
     times = np.sort(np.concatenate([at, at + held * per_pose]))
     arms = PchipInterpolator(times, np.repeat(knots, 2, 0))(np.maximum(beats, times[0]))

@@ -115,7 +115,7 @@ def _back(hair: Hair) -> np.ndarray:
     down = np.linspace(SKULL[1], end, 12)[1:]
     share = np.linspace(0, 1, 11)
     swing = 0.04 * hair.wave * np.sin(9 * share)
-    width = radii[0] + 0.1 * share * (1 - 0.5 * share) + swing
+    width = radii[0] * (1 - 0.34 * max(end, 0) * share**2) + 0.08 * share * (1 - share) + swing
     depth = np.full(11, 0.2)
     right = np.stack([-width, down, depth], -1)
     left = np.stack([width + 0, down, depth], -1)[::-1]

@@ -17,7 +17,7 @@ LEG_RADII = np.array([0.045, 0.034, 0.022])
 _FINGER, _PALM = 0.0068, 0.0095
 _FINGERTIP_SHARE = 0.86
 _SLEEVE_ROOM, _LEG_ROOM = np.array([0.001, 0.009, 0.009]), 0.006
-_SEAT = 0.2
+_SEAT = 0.25
 """Share of the thigh that only the trunk covers, so that its round end stays below the waist."""
 _SHOE, _TOE, _SOLE = 0.024, 0.021, 0.008
 _TOE_DROP = 0.26
@@ -69,6 +69,7 @@ def leg(canvas: Canvas, figure: Figure, t: int, side: int) -> None:
     s, person = figure.skeleton, figure.person
     unit, rim, girth = figure.stature, RIM * figure.stature, figure.person.build.girth
     joints = np.stack([s.hips[t, side], s.knees[t, side], s.ankles[t, side]])[:, :2]
+    joints[0] += _SEAT * (joints[1] - joints[0])
     radii = LEG_RADII * np.array([girth, girth, 1]) * unit
     wears = person.outfit.lower
     shoe(canvas, figure, t, side)
@@ -77,7 +78,6 @@ def leg(canvas: Canvas, figure: Figure, t: int, side: int) -> None:
     if wears in ("trousers", "shorts"):
         share = 0.97 if wears == "trousers" else person.outfit.hem
         covered, widths = _first_share(joints, radii, share)
-        covered[0] += _SEAT * (covered[1] - covered[0])
         widths = widths + _LEG_ROOM * person.outfit.looseness * unit
         tube(canvas, covered, widths, person.palette.lower, rim, flat=True)
 

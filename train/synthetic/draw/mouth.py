@@ -6,13 +6,13 @@ import numpy as np
 
 from apvgen.draft.face import INNER_LIPS
 from train.synthetic.canvas import Canvas
-from train.synthetic.colours import RGB, light, mix, shade
+from train.synthetic.colours import RGB, light, shade
 from train.synthetic.curves import ellipse, smooth
 from train.synthetic.figure import Figure
 from train.synthetic.people import MOUTH_INSIDE
 
 TEETH: RGB = (252, 250, 244)
-TONGUE: RGB = (214, 92, 104)
+TONGUE: RGB = (236, 100, 140)
 _UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 _LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 _TEETH_REACH = 0.026
@@ -33,8 +33,7 @@ def lips(canvas: Canvas, figure: Figure, t: int) -> None:
     shine = ellipse((mesh[14] + mesh[17]) / 2, np.array([0.045 * unit, 0]), np.array([0, 0.012 * unit]))
     canvas.tint(shine, light(palette.lips, 0.6), 0.45)
     _inside(canvas, figure, t, np.concatenate([upper_in, lower_in[::-1]]))
-    line = mix(shade(palette.lips, 1.0), MOUTH_INSIDE, 0.5)
-    canvas.line(upper_in, line, 0.011 * unit)
+    canvas.line(upper_in, shade(palette.lips, 1.0), 0.011 * unit)
 
 
 def _inside(canvas: Canvas, figure: Figure, t: int, outline: np.ndarray) -> None:

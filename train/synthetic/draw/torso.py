@@ -110,7 +110,7 @@ def skirt(canvas: Canvas, figure: Figure, t: int, colour: RGB) -> None:
     middle = (right + left) / 2 + [0, 0.02 * unit]
     hem = smooth(np.stack([left, middle, right]), 6, closed=False)
     waist = cloth(np.array([-0.9, 0.9]), 0.96)
-    sides = cloth(np.array([-1.0, 1.0]), 1.08)
+    sides = cloth(np.array([-1.12, 1.12]), 1.1)
     outline = np.concatenate([waist, sides[1:], hem, sides[:1]])
     patch(canvas, outline, colour, RIM * unit, 0.014 * unit)
     for fold in (-0.45, 0.1, 0.55):
