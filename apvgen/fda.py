@@ -47,13 +47,17 @@ def sample(
     rng: np.random.Generator,
     mean_a: tuple[float, float] = MEAN_A,
     mean_b_y: float = MEAN_B_Y,
-    delta: float = DELTA,
+    delta: float | tuple[float, float, float] = DELTA,
 ) -> Affine:
-    """Draw the map of one training clip, in coordinates normalised to the frame (Eq. 2-5)."""
-    a = np.asarray(mean_a) + rng.uniform(-delta, delta, 2)
+    """Draw the map of one training clip, in coordinates normalised to the frame (Eq. 2-5).
+
+    delta: one for all, or those of a_x, a_y and b_y.
+    """
+    spread = np.broadcast_to(delta, 3)
+    a = np.asarray(mean_a) + rng.uniform(-spread[:2], spread[:2])
     margin = (1 - a[0]) / 2
     b_x = margin + rng.uniform(-margin, margin)
-    b_y = mean_b_y + rng.uniform(-delta, delta)
+    b_y = mean_b_y + rng.uniform(-spread[2], spread[2])
     return Affine(a, np.array([b_x, b_y]))
 
 

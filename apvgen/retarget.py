@@ -76,8 +76,8 @@ def fit_window(
     return Affine(np.full(2, scale), -scale * corner)
 
 
-def person_box(motion: Motion, t: int = 0) -> np.ndarray | None:
-    """Box `(x0, y0, x1, y1)` in pixels around all points seen in frame `t`, inside the picture; None without points."""
+def person_box(motion: Motion, t: int | slice = 0) -> np.ndarray | None:
+    """Box `(x0, y0, x1, y1)` in pixels around all points seen in frames `t`, inside the picture; None without any."""
     parts = (motion.body, motion.hands, motion.face)
     points = np.concatenate([part.xy[t][part.seen[t]] for part in parts])
     if not len(points):
@@ -86,8 +86,8 @@ def person_box(motion: Motion, t: int = 0) -> np.ndarray | None:
     return np.concatenate([points.min(0), points.max(0)])
 
 
-def head_box(face: Track, t: int = 0) -> np.ndarray | None:
-    """Box `(x0, y0, x1, y1)` in pixels around the head of frame `t`, hair included; None without a face."""
+def head_box(face: Track, t: int | slice = 0) -> np.ndarray | None:
+    """Box `(x0, y0, x1, y1)` in pixels around the head in frame or frames `t`, hair included; None without a face."""
     points = face.xy[t][face.seen[t]]
     if not len(points):
         return None
