@@ -9,6 +9,7 @@ import pytest
 from apvgen.audio2face.articulation import CHANNELS
 from apvgen.draft.face import INNER_LIPS
 from apvgen.fda import lip_gap
+from train.outpaint import margins_of
 from train.synthetic import world
 from train.synthetic.draw.mouth import TEETH, TONGUE
 from train.synthetic.people import MOUTH_INSIDE, PEOPLE, person
@@ -179,3 +180,17 @@ def test_masks_end_where_the_figure_does(dancer):
 def test_any_size_can_be_drawn(hw):
     clip = world.speaking_dancer(0, 0, hw, 3)
     assert clip.frames.shape == (3, *hw, 3)
+
+
+def test_a_true_surround_shows_the_same_person_whole_around_the_same_picture():
+    made = shot("face", 2, 0, (128, 128), 2)
+    clip = world.face_clip(2, 0, (128, 128), 2, outpainting="truth")
+    margins = margins_of(clip.facts)
+    left, top = round(margins.left * 128), round(margins.top * 128)
+    np.testing.assert_array_equal(clip.surround[top : top + 128, left : left + 128], clip.frames[0])
+    below = np.array([left, top + 0.03 * made.figure.stature])
+    shoes = made.figure.person.palette.shoes
+    assert all(near(at(clip.surround, ankle + below), shoes) for ankle in made.figure.skeleton.ankles[0, :, :2])
+    seam = clip.surround[top + 126 : top + 130].astype(int)
+    assert np.abs(seam[1] - seam[2]).mean() < 6
+    assert clip.facts["surround"]["method"] == "truth"

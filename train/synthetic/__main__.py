@@ -14,6 +14,7 @@ from apvgen.errors import ApvgenError
 from apvgen.types import HW
 from train.synthetic.people import Split
 from train.synthetic.preview import write_preview
+from train.synthetic.world import Outpainting
 from train.synthetic.writing import Order, write
 
 _SIZE = click.IntRange(32, 4096)
@@ -31,6 +32,7 @@ _SIZE = click.IntRange(32, 4096)
 @click.option("--face-hw", type=(_SIZE, _SIZE), default=(256, 256), help="Height and width of close-ups, px.")
 @click.option("--frames", type=click.IntRange(2), default=48, help="Frames of every clip.")
 @click.option("--fps", type=click.IntRange(5, 60), default=25)
+@click.option("--outpainting", type=click.Choice(get_args(Outpainting)), default="classical", help="Around close-ups.")
 @click.option("--shard-clips", type=click.IntRange(1), default=64, help="Clips in a shard.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count(), help="Processes that draw.")
 def main(out: Path | None, preview: Path | None, **given: Any) -> None:
@@ -55,10 +57,19 @@ def _preview(folder: Path, seed: int, hw: HW, face_hw: HW, frames: int, fps: Fra
 
 
 def _write(
-    out: Path, faces: int, bodies: int, speaking: int, hw: HW, face_hw: HW, shard_clips: int, workers: int, **alike: Any
+    out: Path,
+    faces: int,
+    bodies: int,
+    speaking: int,
+    hw: HW,
+    face_hw: HW,
+    outpainting: Outpainting,
+    shard_clips: int,
+    workers: int,
+    **alike: Any,
 ) -> None:
     orders = [
-        Order("face", faces, hw=face_hw, **alike),
+        Order("face", faces, hw=face_hw, outpainting=outpainting, **alike),
         Order("body", bodies, hw=hw, **alike),
         Order("speaking_dancer", speaking, hw=hw, **alike),
     ]

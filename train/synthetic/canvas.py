@@ -35,6 +35,12 @@ class Canvas:
         return cls(background.copy())
 
     @classmethod
+    def on(cls, picture: np.ndarray) -> Canvas:
+        """A finished picture, RGB uint8 `[H, W, 3]`, as background."""
+        fine = cv2.resize(picture, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
+        return cls(np.dstack([fine, np.zeros(fine.shape[:2], np.uint8)]))
+
+    @classmethod
     def blank(cls, hw: HW, colour: RGB) -> Canvas:
         """One colour that counts as background, for a finished picture of size `hw`."""
         pixels = np.zeros((hw[0] * FINE, hw[1] * FINE, 4), np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -55,6 +55,24 @@ class Figure:
     def on_head(self, points: np.ndarray) -> np.ndarray:
         """Pixels `[T, N, 3]` of points `[N, 3]` or `[T, N, 3]` of the upright head (see `Face`)."""
         return place_on_head(points, self.skeleton, self.face_height)
+
+    def still(self, t: int, scale: float, corner: tuple[int, int], hw: HW) -> Figure:
+        """Frame t in a picture of size `hw` into which this one is put: scaled, its corner at pixel `(x, y)`."""
+
+        def put(points: np.ndarray) -> np.ndarray:
+            return (points[t : t + 1] + 0.5) * scale + [corner[0] - 0.5, corner[1] - 0.5, 0]
+
+        skeleton = {name: v[t : t + 1] if name.endswith("_turn") else put(v) for name, v in vars(self.skeleton).items()}
+        face = replace(self.face, mesh=self.face.mesh[t : t + 1])
+        return replace(
+            self,
+            hw=hw,
+            stature=self.stature * scale,
+            skeleton=Skeleton(**skeleton),
+            face=face,
+            mesh=put(self.mesh),
+            ears=put(self.ears),
+        )
 
     def motion(self) -> Motion:
         """The keypoints, exact; those outside the picture count as missed."""

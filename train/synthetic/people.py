@@ -152,7 +152,7 @@ class Person:
         }
 
 
-MOUTH_INSIDE: RGB = (74, 18, 28)
+MOUTH_INSIDE: RGB = (94, 4, 40)
 """Of everybody's open mouth, behind teeth and tongue."""
 
 

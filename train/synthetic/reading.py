@@ -21,7 +21,7 @@ _PATCH = 0.07
 """Half a side of the patches looked at, in face heights; on the trunk, where patterns are, three times as much."""
 _ABOVE, _BELOW = 0.06, 0.2
 """Where a mouth may be open, in face heights above and below the line through its corners."""
-_ALIKE = 40.0
+_ALIKE = 32.0
 """Distance in RGB up to which a pixel is taken for teeth, tongue or the dark."""
 
 

@@ -118,7 +118,7 @@ def _close_up(who: Person, speech: Speech, hw: HW, fps: Fraction, rng: np.random
     shown = talking(speech, fps, rng)
     scale = rng.uniform(*_FACE_OF_CLOSE_UP) * min(hw) / who.build.face
     up = leg_length(who.build) + who.build.torso + NECK - _FACE_MIDDLE * who.build.face
-    middle = np.array(hw[::-1]) * rng.uniform(0.47, 0.53, 2)
+    middle = np.array(hw[::-1]) * rng.uniform([0.47, 0.51], [0.53, 0.57])
     camera = Camera(scale, (float(middle[0]), float(middle[1] + up * scale)))
     made = figure(who, moves, shown, camera, hw, fps)
     return Shot(made, room(who, hw, 2 * hw[0], rng), False, shown.mouth, speech.audio)

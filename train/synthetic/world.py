@@ -6,6 +6,7 @@ Clip k of a seed and split is the same on every run and machine, whatever was dr
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from train.examples import Clip
 from train.outpaint import Classical, paint
 from train.synthetic.people import Person, Split
 from train.synthetic.shots import FPS, Scene, Shot, shot, still
+from train.synthetic.surround import TrueSurround
+
+Outpainting = Literal["classical", "truth"]
+"""What is around a close-up: its edges' colours drawn outwards, or the person seen whole, as of an ideal painter."""
 
 
 def clip_key(scene: Scene, split: Split, seed: int, index: int) -> str:
@@ -21,11 +26,19 @@ def clip_key(scene: Scene, split: Split, seed: int, index: int) -> str:
     return f"{scene}-{split}-{seed}-{index:06d}"
 
 
-def face_clip(seed: int, index: int, hw: HW, frames: int, fps: Fraction = FPS, split: Split = "train") -> Clip:
-    """A close-up of somebody who talks and hardly moves, with the voice and a classically painted surround."""
+def face_clip(
+    seed: int,
+    index: int,
+    hw: HW,
+    frames: int,
+    fps: Fraction = FPS,
+    split: Split = "train",
+    outpainting: Outpainting = "classical",
+) -> Clip:
+    """A close-up of somebody who talks and hardly moves, with the voice and a painted surround."""
     made = shot("face", seed, index, hw, frames, fps, split)
     pictures, _ = made.frames()
-    surround = paint(pictures[0], Classical())
+    surround = paint(pictures[0], Classical() if outpainting == "classical" else TrueSurround(made))
     facts = _facts(made, seed, index, split) | surround.facts
     key = clip_key("face", split, seed, index)
     return Clip(key, "face", pictures, made.motion, made.voice, surround.image, 0, facts)

@@ -17,7 +17,7 @@ from train.examples import Clip
 from train.shards import ShardWriter, open_shards
 from train.synthetic.people import Split
 from train.synthetic.shots import Scene
-from train.synthetic.world import body_clip, clip_key, face_clip, speaking_dancer
+from train.synthetic.world import Outpainting, body_clip, clip_key, face_clip, speaking_dancer
 
 _DRAW: dict[Scene, Callable[..., Clip]] = {"face": face_clip, "body": body_clip, "speaking_dancer": speaking_dancer}
 
@@ -33,10 +33,12 @@ class Order:
     frames: int
     fps: Fraction
     split: Split
+    outpainting: Outpainting = "classical"
 
     def draw(self, index: int) -> Clip:
         """Clip `index`."""
-        return _DRAW[self.scene](self.seed, index, self.hw, self.frames, self.fps, self.split)
+        extra = {"outpainting": self.outpainting} if self.scene == "face" else {}
+        return _DRAW[self.scene](self.seed, index, self.hw, self.frames, self.fps, self.split, **extra)
 
     def key(self, index: int) -> str:
         """The name of clip `index`."""
