@@ -11,7 +11,6 @@ import click
 from tqdm import tqdm
 
 from apvgen.errors import ApvgenError
-from apvgen.types import HW
 from train.synthetic.people import Split
 from train.synthetic.preview import write_preview
 from train.synthetic.world import Outpainting
@@ -44,43 +43,38 @@ def main(out: Path | None, preview: Path | None, **given: Any) -> None:
     given["fps"] = Fraction(given["fps"])
     try:
         if preview is not None:
-            _preview(preview, **given)
+            _preview(preview, given)
         else:
-            _write(out, **given)
+            _write(out, given)
     except ApvgenError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _preview(folder: Path, seed: int, hw: HW, face_hw: HW, frames: int, fps: Fraction, split: Split, **_: Any) -> None:
-    for path in write_preview(folder, seed, hw, face_hw, frames, fps, split):
+def _preview(folder: Path, given: dict[str, Any]) -> None:
+    for path in write_preview(folder, hw=given["hw"], face_hw=given["face_hw"], **_alike(given)):
         click.echo(str(path))
 
 
-def _write(
-    out: Path,
-    faces: int,
-    bodies: int,
-    speaking: int,
-    hw: HW,
-    face_hw: HW,
-    outpainting: Outpainting,
-    shard_clips: int,
-    workers: int,
-    **alike: Any,
-) -> None:
+def _write(out: Path, given: dict[str, Any]) -> None:
+    alike, hw = _alike(given), given["hw"]
     orders = [
-        Order("face", faces, hw=face_hw, outpainting=outpainting, **alike),
-        Order("body", bodies, hw=hw, **alike),
-        Order("speaking_dancer", speaking, hw=hw, **alike),
+        Order("face", given["faces"], hw=given["face_hw"], outpainting=given["outpainting"], **alike),
+        Order("body", given["bodies"], hw=hw, **alike),
+        Order("speaking_dancer", given["speaking"], hw=hw, **alike),
     ]
-    total = faces + bodies + speaking
+    total = sum(order.count for order in orders)
+    drawn = 0
     with tqdm(total=total, unit="clip") as bar:
-        drawn = 0
-        for clips in write(out, orders, shard_clips, workers):
+        for clips in write(out, orders, given["shard_clips"], given["workers"]):
             drawn += clips
             bar.update(clips)
         bar.update(total - drawn)
     click.echo(f"{out} holds {total} clips, {drawn} of them new.")
+
+
+def _alike(given: dict[str, Any]) -> dict[str, Any]:
+    """What clips of all scenes have in common."""
+    return {name: given[name] for name in ("seed", "frames", "fps", "split")}
 
 
 if __name__ == "__main__":
