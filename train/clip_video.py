@@ -1,6 +1,7 @@
 """A clip's pictures as bytes: near-lossless H.264, of which any stretch is decoded by itself.
 
-Full colour resolution (yuv444p) and full range, since a mouth is a few pixels wide once FDA has shrunk its face.
+Full colour resolution (yuv444p), since a mouth is a few pixels wide once FDA has shrunk its face, and the colours of JPEG
+(BT.601, full range), since OpenCV turns them to RGB four times as fast as FFmpeg does BT.709.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import io
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace
 
-_X264 = {"preset": "veryfast", "crf": "10", "bf": "0"}
-"""crf 10 keeps 45 to 50 dB of the sources tried; without B-frames pictures are stored in the order shown."""
+_X264 = {"preset": "veryfast", "tune": "fastdecode", "crf": "9", "bf": "0"}
+"""Measured on a dance of 576 x 1024 px: 43 dB, 80 KB and 5 ms of decoding a frame, which `fastdecode` halves. Without
+B-frames pictures are stored in the order shown."""
 
 _KEY_FRAME_EVERY = 10
 """Frames: a window begins anywhere, and what lies between it and the key frame before is decoded in vain."""
@@ -28,24 +31,14 @@ def encode(frames: np.ndarray, fps: Fraction) -> bytes:
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt, codec = "yuv444p", stream.codec_context
         codec.time_base, codec.gop_size = 1 / fps, _KEY_FRAME_EVERY
-        codec.color_range, codec.colorspace = ColorRange.JPEG, Colorspace.ITU709
-        reformatter = VideoReformatter()
+        codec.color_range, codec.colorspace = ColorRange.JPEG, Colorspace.ITU601
         for number, frame in enumerate(frames):
-            container.mux(stream.encode(_yuv(frame, number, fps, reformatter)))
+            y, cr, cb = cv2.split(cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb))
+            picture = VideoFrame.from_ndarray(np.stack([y, cb, cr]), "yuv444p")
+            picture.pts, picture.time_base = number, 1 / fps
+            container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return file.getvalue()
-
-
-def _yuv(frame: np.ndarray, number: int, fps: Fraction, reformatter: VideoReformatter) -> VideoFrame:
-    shown = reformatter.reformat(
-        VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24"),
-        format="yuv444p",
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.JPEG,
-        threads=1,
-    )
-    shown.pts, shown.time_base = number, 1 / fps
-    return shown
 
 
 def decode(place: str, wanted: range, fps: Fraction) -> list[np.ndarray]:
@@ -55,7 +48,7 @@ def decode(place: str, wanted: range, fps: Fraction) -> list[np.ndarray]:
     """
     if not wanted:
         return []
-    pictures, reformatter = [], VideoReformatter()
+    pictures = []
     with av.open(place) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # loading runs in as many processes as there are cores
@@ -63,7 +56,8 @@ def decode(place: str, wanted: range, fps: Fraction) -> list[np.ndarray]:
         for frame in container.decode(stream):
             number = round(frame.pts * stream.time_base * fps)
             if number in wanted:
-                pictures.append(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray())
+                y, cb, cr = frame.to_ndarray()
+                pictures.append(cv2.cvtColor(cv2.merge([y, cr, cb]), cv2.COLOR_YCrCb2RGB))
             if number >= wanted[-1]:
                 break
     return pictures
