@@ -39,7 +39,7 @@ def convert_controlnext(
         # The faces that the public weights have seen are DWPose's 68 dots.
         face_style="dots68",
         licence=LICENCE,
-        base=_named_from(base, folder),
+        base=base_name(base, folder),
         training={"converted_from": {path.name: file_sha256(path) for path in (unet, control)}},
     )
     networks = {"unet": (empty_part(base / "unet", "unet"), unet), "controlnext": (empty_control(), control)}
@@ -50,6 +50,6 @@ def convert_controlnext(
     return read_info(folder)
 
 
-def _named_from(base: Path, folder: Path) -> str:
+def base_name(base: Path, folder: Path) -> str:
     """A name where the two lie side by side, so that both can be moved together; else the whole path."""
     return base.name if base.resolve().parent == folder.resolve().parent else str(base.resolve())
