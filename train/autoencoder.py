@@ -1,0 +1,135 @@
+"""Train the demo's VAE: `python -m train.autoencoder --data SHARDS --out FOLDER`; again, to go on after a stop.
+
+It sees what fine-tuning sees: the frames of examples, in crops of a few frames, so that the temporal layers of the
+decoder learn too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from diffusers import AutoencoderKLTemporalDecoder
+from torch.nn.functional import avg_pool2d, l1_loss
+from torch.utils.data import Dataset
+
+from apvgen.process import keep_freed_memory
+from train.batches import Examples
+from train.examples import Example
+from train.small_networks import save_network, small_vae
+from train.small_run import LossOf, Pace, SmallRun, ahead, finish, open_examples
+
+_EDGE_WEIGHT = 2.0
+"""Of the absolute error of differences between neighbouring pixels, which are a tenth of the pixels' own."""
+_KL_WEIGHT = 3e-4
+"""Enough to keep latents near unit deviation, which diffusion wants, and little enough to keep lips sharp."""
+_HALVED_SHARE = 0.3
+"""Of the crops: seen at half size, since low resolutions are trained too."""
+
+
+@dataclass(frozen=True)
+class CropPlan:
+    """What a step sees: of each of `clips` examples, `crops` crops of `frames` frames, `side` pixels square."""
+
+    clips: int
+    crops: int
+    frames: int
+    side: int = 64
+
+
+PICTURES, CLIPS = CropPlan(4, 3, 1), CropPlan(4, 1, 3)
+"""Many single pictures until the decoder knows colours and lines, then fewer places for some frames each."""
+PICTURES_SHARE = 0.75
+"""Of the steps."""
+
+
+def crop(example: Example, plan: CropPlan, rng: np.random.Generator) -> torch.Tensor:
+    """float32 `[frames, 3, side, side]` in [-1, 1]: a few of an example's frames, in order, at one random place."""
+    start = int(rng.integers(0, len(example.frames) - plan.frames + 1))
+    chosen = example.frames[start : start + plan.frames]
+    frames = torch.from_numpy(chosen).permute(0, 3, 1, 2).float() / 127.5 - 1
+    if rng.random() < _HALVED_SHARE:
+        frames = avg_pool2d(frames, 2)
+    height, width = frames.shape[-2:]
+    top, left = (int(rng.integers(0, length - plan.side + 1)) for length in (height, width))
+    return frames[..., top : top + plan.side, left : left + plan.side]
+
+
+def autoencoder_loss(vae: AutoencoderKLTemporalDecoder, crops: torch.Tensor, noise: torch.Generator) -> torch.Tensor:
+    """Error of pixels and of edges, and what keeps the latents' distribution near normal.
+
+    crops: `[B, F, 3, side, side]` in [-1, 1].
+    """
+    frames = crops.flatten(0, 1)
+    posterior = vae.encode(frames).latent_dist
+    made = vae.decode(posterior.sample(noise), num_frames=crops.shape[1]).sample.float()
+    return reconstruction_error(made, frames) + _KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+
+
+def reconstruction_error(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of pixels, and of the differences between neighbours: lips and eyes are mostly edges."""
+    edges = sum(l1_loss(made.diff(dim=axis), wanted.diff(dim=axis)) for axis in (-1, -2))
+    return l1_loss(made, wanted) + _EDGE_WEIGHT * edges
+
+
+@dataclass(frozen=True)
+class Crops(Dataset[torch.Tensor]):
+    """Item k is what step k sees: float32 `[B, frames, 3, side, side]`, of all kinds of examples in turn.
+
+    pictures: steps that see single pictures, after which come clips.
+    """
+
+    examples: Sequence[Examples]
+    pictures: int
+    seed: int = 0
+
+    def __getitem__(self, step: int) -> torch.Tensor:
+        plan, kinds = PICTURES if step < self.pictures else CLIPS, len(self.examples)
+        rng = np.random.default_rng((self.seed, step))
+        positions = range(step * plan.clips, (step + 1) * plan.clips)
+        seen = [self.examples[p % kinds][p // kinds] for p in positions]
+        return torch.stack([crop(example, plan, rng) for example in seen for _ in range(plan.crops)])
+
+
+@torch.no_grad()
+def unit_scale(vae: AutoencoderKLTemporalDecoder, crops: Iterable[torch.Tensor]) -> float:
+    """What to multiply latents by so that their deviation is 1, which is what sigmas count in."""
+    latents = [vae.encode(batch.flatten(0, 1)).latent_dist.mode() for batch in crops]
+    return 1 / float(torch.cat(latents).std())
+
+
+def autoencoder_step(seed: int, batches: Iterator[torch.Tensor]) -> LossOf:
+    """The loss of each step, in bfloat16 where that is quick."""
+
+    def loss_of(vae: torch.nn.Module, step: int) -> torch.Tensor:
+        noise = torch.Generator().manual_seed(seed * 2**32 + step)
+        with torch.autocast("cpu", torch.bfloat16):
+            return autoencoder_loss(vae, next(batches), noise)
+
+    return loss_of
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the network.")
+@click.option("--steps", default=4000, show_default=True)
+@click.option("--rate", default=1e-3, show_default=True, help="The highest learning rate.")
+@click.option("--seed", default=0, show_default=True)
+def main(data: Path, out: Path, steps: int, rate: float, seed: int) -> None:
+    """Train the demo's VAE; run again to go on after an interruption."""
+    torch.manual_seed(seed)
+    run = SmallRun(small_vae(), Pace(steps, rate))
+    crops = Crops(open_examples(data, CLIPS.frames, seed), int(PICTURES_SHARE * steps), seed)
+    finish(run, out.with_suffix(".state.pt"), lambda start: autoencoder_step(seed, ahead(crops, range(start, steps))))
+    vae = run.average.eval()
+    vae.register_to_config(scaling_factor=unit_scale(vae, (crops[steps + k] for k in range(16))))
+    save_network(vae, out)
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    main()

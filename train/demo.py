@@ -1,0 +1,117 @@
+"""Make the demo checkpoint from nothing: `python -m train.demo --work FOLDER --out CHECKPOINT`; again, to go on.
+
+Draws the world, trains VAE and image encoder, then UNet and control branch in stages of growing size, each a plain
+`python -m train.finetune` that starts from the stage before. What is finished is not done again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from apvgen.model.checkpoint import METADATA
+from apvgen.types import HW
+from train.small_networks import DEMO_HW
+
+Command = Sequence[str]
+"""Module and arguments."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of `train.finetune`: size in pixels, frames besides the reference, clips a step, iterations, rate."""
+
+    name: str
+    hw: HW
+    frames: int
+    batch: int
+    steps: int
+    rate: float
+
+    def arguments(self) -> Command:
+        sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
+        return (*sizes, "--steps", str(self.steps), "--learning-rate", str(self.rate))
+
+
+STAGES = (
+    Stage("small-pictures", (192, 128), 1, 8, 1500, 4e-4),
+    Stage("pictures", DEMO_HW, 1, 3, 1500, 3e-4),
+    Stage("short-clips", DEMO_HW, 5, 1, 1200, 2e-4),
+    Stage("clips", DEMO_HW, 13, 1, 500, 1e-4),
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things of one demo lie: everything in `work`, the finished checkpoint at `out`."""
+
+    work: Path
+    out: Path
+
+    @property
+    def data(self) -> Path:
+        return self.work / "world"
+
+    @property
+    def begun(self) -> Path:
+        """The checkpoint that knows nothing yet."""
+        return self.work / "checkpoints" / "begun"
+
+    def after(self, stage: int) -> Path:
+        """The checkpoint that a stage writes; -1 is before the first."""
+        if stage < 0:
+            return self.begun
+        return self.out if stage == len(STAGES) - 1 else self.work / "checkpoints" / STAGES[stage].name
+
+
+def commands(places: Places, clips: int, seed: int) -> Iterator[tuple[Path, Command]]:
+    """What is run, in order, each with what shows that it has ended."""
+    data, seeded = ("--data", str(places.data)), ("--seed", str(seed))
+    vae, encoder = places.work / "vae", places.work / "image_encoder"
+    drawn = ("--faces", str(clips), "--bodies", str(clips), "--frames", "32", "--outpainting", "truth", *seeded)
+    yield places.work / "world.done", ("train.synthetic", "--out", str(places.data), *drawn)
+    yield vae, ("train.autoencoder", *data, "--out", str(vae), *seeded)
+    yield encoder, ("train.image_encoder", *data, "--out", str(encoder), *seeded)
+    parts = ("--vae", str(vae), "--image-encoder", str(encoder))
+    yield places.begun, ("train.small_networks", *parts, "--out", str(places.begun), *seeded)
+    for number, stage in enumerate(STAGES):
+        # Body batches count as much as faces: from nothing, a tenth of their gradient would teach no dancing.
+        how = ("--preset", "demo", "--init", str(places.after(number - 1)), *data, "--alpha", "1", *seeded)
+        into = ("--out", str(places.work / stage.name), "--checkpoint", str(places.after(number)))
+        small = ("--weights", "bfloat16") if places.after(number) == places.out else ()
+        yield places.work / f"{stage.name}.done", ("train.finetune", *how, *stage.arguments(), *into, *small)
+
+
+def make(places: Places, clips: int, seed: int) -> None:
+    """Run what is not finished. Raises CalledProcessError where a command fails; it has said why."""
+    places.work.mkdir(parents=True, exist_ok=True)
+    for done, command in commands(places, clips, seed):
+        if done.exists():
+            continue
+        click.echo(f"python -m {' '.join(command)}", err=True)
+        subprocess.run([sys.executable, "-m", *command], check=True)
+        if done.suffix == ".done":
+            done.touch()
+
+
+@click.command()
+@click.option("--work", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint folder to make.")
+@click.option("--clips", default=1200, show_default=True, help="Of each kind that are drawn.")
+@click.option("--seed", default=1, show_default=True)
+def main(work: Path, out: Path, clips: int, seed: int) -> None:
+    """Make the demo checkpoint from nothing; run again to go on after an interruption."""
+    try:
+        make(Places(work, out), clips, seed)
+    except subprocess.CalledProcessError as error:
+        raise click.ClickException(f"{error.cmd[2]} failed, see above; the same command goes on from there.") from error
+    click.echo(f"The checkpoint is {out / METADATA}")
+
+
+if __name__ == "__main__":
+    main()

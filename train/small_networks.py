@@ -1,0 +1,118 @@
+"""The networks of the demo checkpoint: SVD's own classes, small enough to be trained and run on two CPU cores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import torch
+from diffusers import AutoencoderKLTemporalDecoder
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from apvgen.model.checkpoint import CheckpointInfo, save_checkpoint
+from apvgen.model.controlnext import ControlNeXt
+from apvgen.model.models import Models
+from apvgen.model.parts import load_part, save_part
+from apvgen.model.unet import ControlledUNet
+
+DEMO_HW = (384, 256)
+"""Pixels."""
+
+EMBEDDING = 128
+"""Numbers that the image encoder says of a picture."""
+
+_FIRST_LOG_VARIANCE = -6.0
+
+_TIME_IDS = 3
+"""fps, motion bucket and noise augmentation, each coded in as many numbers as `addition_time_embed_dim`."""
+
+
+def small_unet() -> ControlledUNet:
+    """20 M parameters; attention only at a half and a quarter of the latents' size."""
+    return ControlledUNet(
+        sample_size=48,
+        down_block_types=("DownBlockSpatioTemporal",) + ("CrossAttnDownBlockSpatioTemporal",) * 2,
+        up_block_types=("CrossAttnUpBlockSpatioTemporal",) * 2 + ("UpBlockSpatioTemporal",),
+        block_out_channels=(64, 128, 192),
+        layers_per_block=1,
+        addition_time_embed_dim=64,
+        projection_class_embeddings_input_dim=64 * _TIME_IDS,
+        cross_attention_dim=EMBEDDING,
+        num_attention_heads=(2, 4, 6),
+    )
+
+
+def small_control() -> ControlNeXt:
+    """1 M parameters; a quarter of the published widths, since at those it would cost more than the UNet."""
+    return ControlNeXt(
+        stem_channels=(16, 32, 48),
+        block_channels=(64, 96),
+        block_groups=(4, 8),
+        time_channels=(64, 128),
+        out_channels=64,
+    )
+
+
+def small_vae() -> AutoencoderKLTemporalDecoder:
+    """3.5 M parameters, 8 pixels a latent on each side.
+
+    The full size needs 64 channels: the decoder's last normalisation has 32 groups, and groups of one channel each
+    would take every picture's mean colour away.
+    """
+    vae = AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        block_out_channels=(64, 32, 96, 128),
+        layers_per_block=1,
+        sample_size=384,
+        scaling_factor=1.0,
+    )
+    # Latents begin nearly without noise of their own: at a deviation of 1 it hides every colour for hundreds of steps.
+    torch.nn.init.constant_(vae.quant_conv.bias[vae.config.latent_channels :], _FIRST_LOG_VARIANCE)
+    return vae
+
+
+def small_image_encoder() -> CLIPVisionModelWithProjection:
+    """2 M parameters; sees a picture as 8 x 8 patches of 12 pixels."""
+    return CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=192,
+            intermediate_size=512,
+            num_hidden_layers=5,
+            num_attention_heads=6,
+            image_size=96,
+            patch_size=12,
+            projection_dim=EMBEDDING,
+        )
+    )
+
+
+def save_network(network: torch.nn.Module, folder: Path) -> None:
+    """Write a part of a checkpoint, whole or not at all; one that is there goes."""
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        save_part(network, Path(temporary) / "new")
+        if folder.exists():
+            folder.rename(Path(temporary) / "old")
+        (Path(temporary) / "new").rename(folder)
+
+
+@click.command()
+@click.option("--vae", type=click.Path(path_type=Path), required=True, help="What train.autoencoder wrote.")
+@click.option("--image-encoder", type=click.Path(path_type=Path), required=True, help="Of train.image_encoder.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The checkpoint folder to make.")
+@click.option("--seed", default=0, show_default=True, help="Draws the weights of UNet and control branch.")
+def main(vae: Path, image_encoder: Path, out: Path, seed: int) -> None:
+    """Join a trained VAE and image encoder with a UNet and a control branch that know nothing yet."""
+    torch.manual_seed(seed)
+    models = Models(
+        small_unet().eval(),
+        small_control().eval(),
+        load_part(vae, "vae", "cpu", None),
+        load_part(image_encoder, "image_encoder", "cpu", None),
+    )
+    info = CheckpointInfo(out, out.name, "mesh", hw=DEMO_HW, window=14, licence="that of this project")
+    save_checkpoint(out, models, info)
+
+
+if __name__ == "__main__":
+    main()
