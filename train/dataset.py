@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from apvgen.config import FaceStyle
 from apvgen.errors import InputError, NoPersonError
 from apvgen.pose import pose_frames
-from apvgen.retarget import fit_window, head_box, map_motion, person_box
+from apvgen.retarget import map_motion
 from apvgen.types import HW, Affine, Motion
 from train.augment import mirror, only_face
 from train.examples import Example, Kind
@@ -26,6 +26,7 @@ from train.fda_statistics import PAPER, FdaDistribution
 from train.outpaint import Margins, margins_of, seen_through
 from train.sampling import Stream
 from train.shards import ClipEntry, Shards, read_frames, read_motion, read_surround
+from train.window import Box, body_window
 
 _log = logging.getLogger(__name__)
 
@@ -81,19 +82,6 @@ class Draw(NamedTuple):
     window: range
     other: int
     flip: bool
-
-
-class Box(NamedTuple):
-    """Whole pixels of a picture, in (x, y) order."""
-
-    corner: tuple[int, int]
-    size: tuple[int, int]
-
-    @property
-    def part(self) -> tuple[slice, slice]:
-        """Rows and columns."""
-        (x, y), (width, height) = self
-        return slice(y, y + height), slice(x, x + width)
 
 
 class _Examples(Dataset[Example]):
@@ -218,24 +206,14 @@ class BodyExamples(_Examples):
         draw = self.draw(entry, variant)
         hw = self.options.hw
         motion = read_motion(entry).take([draw.other, *draw.window])
-        window = _window(motion, hw)
+        window = body_window(motion, hw)
         pictures = [read_frames(entry, wanted) for wanted in (range(draw.other, draw.other + 1), draw.window)]
         frames = _resized(np.concatenate(pictures)[:, *window.part], hw[::-1])
-        scale = np.array(hw[::-1]) / window.size
-        motion = map_motion(motion, Affine(scale, -scale * window.corner), hw)
+        motion = map_motion(motion, window.filling(hw), hw)
         return self._finish(entry, draw, window, frames, motion, np.ones(frames.shape[:3], np.float32))
 
     def _check(self, entry: ClipEntry) -> None:
         _check_size(entry, (np.array(self.options.hw) / entry.hw).max(), self.options)
-
-
-def _window(motion: Motion, hw: HW) -> Box:
-    """The largest part of the shape `hw` of a motion's picture, around the person in all frames, in whole pixels."""
-    fitted = fit_window(motion.hw, hw, person_box(motion, slice(None)), head_box(motion.face, slice(None)))
-    whole = np.array(motion.hw[::-1])
-    size = np.minimum((np.array(hw[::-1]) / fitted.a).round().astype(int), whole)
-    corner = np.clip((-fitted.b / fitted.a).round().astype(int), 0, whole - size)
-    return Box(tuple(corner.tolist()), tuple(size.tolist()))
 
 
 def _resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -7,14 +7,16 @@ be drawn; training only looks through a window of it (`seen_through`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from apvgen.errors import MissingModelError
 from apvgen.types import HW, Affine
 from train.fda_statistics import PAPER, FdaDistribution
 
@@ -149,3 +151,85 @@ def extend(picture: np.ndarray, margins: tuple[int, int, int, int]) -> np.ndarra
         smooth = cv2.resize(blurred, sharp.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         blend += share * (smooth - blend)
     return np.clip(blend, 0, 255).round().astype(np.uint8)
+
+
+HUB_MODELS = (
+    "diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+    "stabilityai/stable-diffusion-2-inpainting",
+    "stable-diffusion-v1-5/stable-diffusion-inpainting",
+)
+"""Inpainting models that "auto" looks for on this machine, the best first. The paper used a pipeline of this kind
+("Diffusers Image Outpaint", a demonstration built on diffusers)."""
+
+_PROMPT = "photo of a person, whole body, standing in a room, natural light, sharp, high quality"
+_NEGATIVE = "frame, border, second person, text, collage, painting, blurry"
+
+_PAINTED_SIDE = 1024
+"""Longer side in pixels that the pipeline paints at; sides are multiples of 64."""
+
+
+class Diffusers:
+    """An inpainting pipeline of diffusers as a painter.
+
+    pipeline: takes and returns what `AutoPipelineForInpainting` does. name: of its model.
+    """
+
+    def __init__(self, pipeline: Callable[..., Any], name: str, steps: int = 30) -> None:
+        self._pipeline, self._steps = pipeline, steps
+        self.name = f"diffusers {name}"
+
+    def __call__(self, canvas: np.ndarray, unknown: np.ndarray, seed: int) -> np.ndarray:
+        import torch
+
+        whole = canvas.shape[1::-1]
+        width, height = (max(round(side * _PAINTED_SIDE / max(whole) / 64), 1) * 64 for side in whole)
+        image, mask = (
+            Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+            for picture in (canvas, unknown.astype(np.uint8) * 255)
+        )
+        painted = self._pipeline(
+            prompt=_PROMPT,
+            negative_prompt=_NEGATIVE,
+            image=image,
+            mask_image=mask,
+            width=width,
+            height=height,
+            num_inference_steps=self._steps,
+            generator=torch.Generator().manual_seed(seed),
+        ).images[0]
+        return np.asarray(painted.convert("RGB").resize(whole, Image.Resampling.LANCZOS))
+
+
+def load_painter(name: str = "auto") -> Painter:
+    """A painter by name: "classical", a folder with an inpainting model in diffusers' layout, or a model of the hub
+    that has been downloaded; "auto" takes the first of `HUB_MODELS` that is on this machine, else the classical one.
+
+    Raises MissingModelError where the named model is not here.
+    """
+    if name == "classical":
+        return Classical()
+    if name == "auto":
+        from huggingface_hub import try_to_load_from_cache
+
+        here = (model for model in HUB_MODELS if isinstance(try_to_load_from_cache(model, "model_index.json"), str))
+        name = next(here, "")
+        return load_painter(name) if name else Classical()
+    return Diffusers(_load_pipeline(name), Path(name).name if Path(name).is_dir() else name)
+
+
+def _load_pipeline(model: str) -> Callable[..., Any]:
+    import torch
+    from diffusers import AutoPipelineForInpainting
+
+    cuda = torch.cuda.is_available()
+    try:
+        pipeline = AutoPipelineForInpainting.from_pretrained(
+            model, torch_dtype=torch.float16 if cuda else torch.float32, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        raise MissingModelError(
+            f"No inpainting model {model} is on this machine; download it (`hf download {model}`), give a folder with "
+            'one in diffusers\' layout, or use the "classical" painter.'
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to("cuda" if cuda else "cpu")
