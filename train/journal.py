@@ -1,8 +1,7 @@
 """What preparation has done so far, so that a killed run goes on where it was.
 
 Each process appends a line to a journal of its own for every source that it has been through. A source is done when it
-has a line and all clips that the line names are in complete shards; a kill leaves no incomplete shards, and their clips are made
-again.
+has a line and all clips that the line names are in complete shards; what a kill kept from being one is made again.
 """
 
 from __future__ import annotations

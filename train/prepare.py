@@ -30,7 +30,7 @@ from train.clipping import Recipe, Tools
 from train.examples import Clip, Kind
 from train.fda_statistics import PAPER, read_maps
 from train.journal import Outcome, Rejection
-from train.outpaint import Margins, load_painter
+from train.outpaint import Classical, Margins, load_painter
 from train.quality import Standards
 from train.shards import ShardWriter, open_shards
 from train.sources import Source, find_sources
@@ -43,7 +43,7 @@ _SIDES: dict[Kind, int] = {"face": 512, "body": 1024}
 
 @dataclass(frozen=True)
 class Share:
-    """Which of several processes this one is: it takes every `processes`-th source, and names its shards after itself."""
+    """Which of several processes this one is: it takes every `processes`-th source, and names shards after itself."""
 
     process: int = 0
     processes: int = 1
@@ -63,7 +63,7 @@ class Done:
 
 
 def prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, share: Share, shard_bytes: int) -> Done:
-    """Make the clips of this process's share that are not there yet. Raises OutputError where they cannot be written."""
+    """Make the clips of this process's share that are not there yet. Raises OutputError where that fails."""
     present = {entry.key for entry in open_shards(out)} if any(out.rglob("*.tar")) else set()
     finished = journal.done(out, present)
     name = f"{recipe.kind}-{share.process:03d}"
@@ -139,9 +139,8 @@ def _run(given: dict[str, Any]) -> None:
     state, out = PartialState(), given["out"]
     recipe = _recipe(given)
     sources = find_sources(given["source"], given["videos"])
-    tools = Tools(
-        load_detector(given["detector"]), load_painter(given["painter"] if recipe.kind == "face" else "classical")
-    )
+    painter = load_painter(given["painter"]) if recipe.kind == "face" else Classical()
+    tools = Tools(load_detector(given["detector"]), painter)
     if state.is_main_process:
         keep_settings(out, asdict(recipe) | {"detector": tools.detector.name, "painter": tools.painter.name})
         for unfinished in out.glob(".*.tar"):
