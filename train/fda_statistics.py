@@ -28,6 +28,9 @@ FILE = "fda.json"
 _LEAST_SIZE = 0.02
 """Of the frame: a face clip would be a few pixels wide; the faces were missed or are too small to learn from."""
 
+_HAIR = 1e-9
+"""Of the frame: what rounding may add."""
+
 
 @dataclass(frozen=True)
 class FdaDistribution:
@@ -48,7 +51,8 @@ class FdaDistribution:
     def __post_init__(self) -> None:
         least = min(self.a_x - self.delta_x, self.a_y - self.delta_y)
         top, bottom = self.b_y - self.delta_b, self.a_y + self.delta_y + self.b_y + self.delta_b
-        if not (least > 0 and self.a_x + self.delta_x <= 1 and top >= 0 and bottom <= 1):
+        right = self.a_x + self.delta_x
+        if not (least > 0 and top >= -_HAIR and max(right, bottom) <= 1 + _HAIR):
             raise InputError(
                 f"With {self} a face could lie outside the frame; measure it again, or correct the numbers."
             )
@@ -73,7 +77,7 @@ def face_places(shards: Shards, hw: HW | None) -> np.ndarray:
             continue
         if hw is not None:
             motion = map_motion(motion, body_window(motion, hw).filling(hw), hw)
-        left, top, right, bottom = np.nanmean(face_boxes(motion.face), axis=0) / [*motion.hw[::-1]] * 2
+        left, top, right, bottom = np.nanmean(face_boxes(motion.face), axis=0) / ([*motion.hw[::-1]] * 2)
         places.append((right - left, bottom - top, top))
     return np.array(places).reshape(-1, 3)
 
@@ -97,11 +101,10 @@ def measure(bodies: np.ndarray, faces: np.ndarray) -> FdaDistribution:
         raise InputError(
             f"Faces of body clips would make face clips {a_x:.1%} x {a_y:.1%} of the frame; give larger bodies."
         )
-    delta_x, delta_y = min(half[0], 1 - a_x, a_x / 2), min(half[1], 1 - a_y, a_y / 2)
-    delta_b = max(min(half[2], b_y, 1 - a_y - delta_y - b_y), 0)
-    delta_y = min(delta_y, 1 - a_y - b_y - delta_b)
-    numbers = (a_x, a_y, b_y, delta_x, delta_y, delta_b)
-    return FdaDistribution(*(float(np.floor(number * 1e6) / 1e6) for number in numbers))
+    below = max(1 - a_y - b_y, 0)
+    delta_x, delta_y = min(half[0], 1 - a_x, a_x / 2), min(half[1], below / 2, a_y / 2)
+    delta_b = min(half[2], b_y, below - delta_y)
+    return FdaDistribution(*(float(number) for number in (a_x, a_y, b_y, delta_x, delta_y, delta_b)))
 
 
 def read_maps(folder: Path) -> FdaDistribution:
