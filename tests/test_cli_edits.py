@@ -86,7 +86,7 @@ def test_undo_redo_and_reset_on_the_command_line(opened, edited):
 
 def test_the_list_is_in_plain_words(opened, edited):
     text = run("edits", "--project", str(opened.made.folder))
-    assert "face at frame 3: size 110% x 90%, shift +5% x -10% of its size, rotation +11.0 degrees" in text
+    assert "face at frame 3: size 110 % x 90 %, shift +5 % x -10 % of its size, rotation +11.0 degrees" in text
     assert "sides of body and hands mirrored in frames 1 to 2" in text
 
 

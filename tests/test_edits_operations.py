@@ -239,7 +239,7 @@ def test_every_edit_is_said_in_words(person):
     edits, _ = messy(person)
     said = list(sentences(replace(edits, points=(*edits.points, Restore(1, 2, "left_hand")))))
     assert said[0] == "gap of the face bridged in frames 0 to 1"
-    assert "face at frame 10: size 100% x 100%, shift +80% x +0% of its size, rotation +16.0 degrees" in said
+    assert "face at frame 10: size 100 % x 100 %, shift +80 % x +0 % of its size, rotation +16.0 degrees" in said
     assert "right wrist moved to (124, 77) px in frame 5" in said
     assert "point 9 of the face moved to (124, 77) px in frame 5 (fade over frames 0 to 14)" in said
     assert "joint 1 of the right middle finger hidden in frame 6" in said

@@ -1,7 +1,9 @@
 """The adjust panel: what a drag, a button and a slider do to the project, and what the page then shows."""
 
+import html
 import re
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -96,14 +98,49 @@ def test_a_key_frame_of_the_face_scales_it_about_its_centre_and_the_sliders_show
     centres = [(xy.min(0) + xy.max(0)) / 2 for xy in (before, after)]
     np.testing.assert_allclose(*centres, atol=0.1)
     assert answer[-6:] == (150, 100, 0, 0, 0, True)
-    assert edit_actions.key_here(studio, opened, 9)[0] == 150
+    assert edit_actions.key_here(studio, opened, 9, (opened, 5))[:2] == ((opened, 9), 150)
     edit_actions.face_acted(studio, "remove", opened, 5, *LOOK, "", "", *[100, 100, 0, 0, 0, True])
     np.testing.assert_allclose(drawn(folder).edited.face.xy[5], before, atol=1e-4)
+
+
+def test_sliders_of_the_face_are_loaded_once_a_frame_so_that_what_was_typed_stays(studio, opened):
+    at_first = adjust.shown(project.load(studio.store.folder(opened)), *LOOK)[4]
+    moved = edit_actions.key_here(studio, opened, 7, at_first)
+    assert moved[:2] == ((opened, 7), 100)
+    assert edit_actions.key_here(studio, opened, 7, moved[0]) == (gr.skip(),) * 7
+    assert drag(studio, opened, x=120.5, y=88.0)[4:] == (gr.skip(),) * 7
 
 
 def test_a_face_can_be_left_out_of_a_range(studio, opened, folder):
     edit_actions.face_acted(studio, "over", opened, 3, *LOOK, "3", "5", 100, 100, 0, 0, 0, False)
     assert (~drawn(folder).target.face.frames_seen).nonzero()[0].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("action", "part", "words"),
+    [
+        ("mirror", "left_hand", "Both hands mirrored about the body's middle line in frame 4."),
+        ("mirror", "body", "Body and face mirrored about the body's middle line in frame 4."),
+        ("exchange", "right_hand", "Left and right hand exchanged in frame 4."),
+        ("copy", "body", "Body of frame 3 copied to frame 4."),
+    ],
+)
+def test_a_change_is_told_with_its_parts_and_frames(studio, opened, action, part, words):
+    assert words in html.unescape(edit_actions.acted(studio, action, opened, 4, *LOOK, "", "", part)[1])
+
+
+def test_one_frame_is_told_as_one(studio, opened):
+    answer = edit_actions.face_acted(studio, "over", opened, 3, *LOOK, "", "", 150, 100, 0, 0, 0, True)
+    assert "Face changed in frame 3." in answer[1]
+
+
+def test_the_sides_of_a_face_are_not_those_of_the_hands(studio, opened):
+    with pytest.raises(InputError, match="choose the body"):
+        edit_actions.acted(studio, "mirror", opened, 3, *LOOK, "", "", "face")
+
+
+def test_every_button_that_changes_a_part_is_explained():
+    assert adjust.MEANINGS.keys() == adjust.ACTIONS.keys()
 
 
 @pytest.mark.parametrize(("first", "last"), [("5", "2"), ("0", "12"), ("-1", "3")])
@@ -123,10 +160,10 @@ def test_a_forged_drag_changes_nothing(studio, opened, folder, event):
 def test_the_editor_shows_every_found_point_and_parks_missing_ones_of_the_body(studio, opened, folder):
     edit_actions.hidden(studio, opened, 2, *LOOK, "", "", "body 7")
     viewer = open_viewer(folder)
-    html = editor(viewer, 2, ["body"], "all")
-    assert len(re.findall("<circle", html)) == 18
-    assert len(re.findall('class="body missing"', html)) == 1
-    assert "left wrist, not found" in html
+    shown = editor(viewer, 2, ["body"], "all")
+    assert len(re.findall("<circle", shown)) == 18
+    assert len(re.findall('class="body missing"', shown)) == 1
+    assert "left wrist, not found" in shown
     answer = editor_frame(studio, f'{{"project": "{opened}", "parts": ["body", "face"], "close": "face"}}', 3)
     assert len(re.findall('class="face"', answer["svg"])) >= 468
     box = [float(value) for value in re.search('viewBox="([^"]*)"', answer["svg"])[1].split()]

@@ -39,7 +39,7 @@ def layer_words(layer: Layer) -> str:
     """What a layer does, for example `left wrist moved to (120, 88) in frame 5`."""
     if isinstance(layer, PointEdit):
         return _point(layer)
-    where = _frames(layer.first, layer.last)
+    where = in_frames(layer.first, layer.last)
     if isinstance(layer, Mirror):
         what = {"hands": "hands", "body": "sides of the body", "all": "sides of body and hands"}[layer.sides]
         return f"{what} {'mirrored' if layer.flip else 'exchanged'} in {where}"
@@ -49,7 +49,7 @@ def layer_words(layer: Layer) -> str:
 
 
 def _point(edit: PointEdit) -> str:
-    where = _frames(max(0, edit.frame - edit.before), edit.frame + edit.after)
+    where = in_frames(max(0, edit.frame - edit.before), edit.frame + edit.after)
     name = point_name(edit.part, edit.point)
     if edit.xy is None:
         return f"{name} hidden in {where}"
@@ -61,15 +61,20 @@ def _point(edit: PointEdit) -> str:
 def _key(key: Override) -> str:
     if not key.visible:
         return f"face hidden from frame {key.frame} on"
-    return (
-        f"face at frame {key.frame}: size {key.scale[0]:.0%} x {key.scale[1]:.0%}, "
-        f"shift {key.offset[0]:+.0%} x {key.offset[1]:+.0%} of its size, rotation {key.rotation:+.1f} degrees"
+    size, shift = (
+        " x ".join(_percent(side, sign) for side in sides) for sides, sign in ((key.scale, ""), (key.offset, "+"))
     )
+    return f"face at frame {key.frame}: size {size}, shift {shift} of its size, rotation {key.rotation:+.1f} degrees"
+
+
+def _percent(share: float, sign: str) -> str:
+    return f"{100 * share:{sign}.0f} %"
 
 
 def _bridge(bridge: Bridge) -> str:
-    return f"gap of the face bridged in {_frames(bridge.first, bridge.last)}"
+    return f"gap of the face bridged in {in_frames(bridge.first, bridge.last)}"
 
 
-def _frames(first: int, last: int) -> str:
+def in_frames(first: int, last: int) -> str:
+    """`frame 5`, or `frames 5 to 9`."""
     return f"frame {first}" if first == last else f"frames {first} to {last}"

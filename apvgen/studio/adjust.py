@@ -32,6 +32,15 @@ ACTIONS = {
     "mirror": "Mirror",
     "found": "As it was found",
 }
+MEANINGS = {
+    "copy": "The part stands as in the frame before.",
+    "fill": "What is missing is drawn evenly from the last frame that has it to the next.",
+    "between": "The part moves straight from the frame before these to the frame after them, whatever was found.",
+    "exchange": "For mixed-up sides: left becomes right and right becomes left, and all stays in its place.",
+    "mirror": "Turned over about the body's middle line: the left does what the right did. Hands turn as a pair.",
+    "found": "Your changes of this part are taken back.",
+}
+"""What the buttons of `ACTIONS` do, on the page below them."""
 HIDE = {"hide": "Hide the chosen point"}
 RESETS = {"frames": "Reset these frames", "all": "Reset everything"}
 FACE_ACTIONS = {"key": "Set key frame", "over": "Use in these frames", "remove": "Remove key frame"}
@@ -39,7 +48,8 @@ FACE_ACTIONS = {"key": "Set key frame", "over": "Use in these frames", "remove":
 
 @dataclass(frozen=True)
 class Panel:
-    """scope: frame-independent choices, in the order in which handlers take them. face: the sliders of the face."""
+    """scope: frame-independent choices, in the order in which handlers take them. face: the sliders of the face, which
+    show what `shows` says (see `edit_actions.key_here`)."""
 
     canvas: gr.HTML
     said: gr.HTML
@@ -48,6 +58,7 @@ class Panel:
     chosen: gr.Textbox
     scope: tuple[gr.Component, ...]
     span: tuple[gr.Textbox, gr.Textbox]
+    shows: gr.State
     face: tuple[gr.Component, ...]
     actions: Mapping[str, gr.Button]
 
@@ -63,7 +74,7 @@ class Panel:
 
     @property
     def outputs(self) -> list[gr.Component]:
-        return [self.canvas, self.said, self.undo, self.redo, *self.face]
+        return [self.canvas, self.said, self.undo, self.redo, self.shows, *self.face]
 
 
 def build(studio: Studio) -> Panel:
@@ -81,7 +92,8 @@ def build(studio: Studio) -> Panel:
                 undo, redo = (gr.Button(name, size="md", interactive=False) for name in ("Undo", "Redo"))
         with gr.Column(scale=4, min_width=280):
             scope, span, face, actions = _controls()
-    return Panel(canvas, said, undo, redo, gr.Textbox(visible=False), scope, span, face, actions)
+    chosen, shows = gr.Textbox(visible=False), gr.State()
+    return Panel(canvas, said, undo, redo, chosen, scope, span, shows, face, actions)
 
 
 def _controls() -> tuple:
@@ -89,6 +101,8 @@ def _controls() -> tuple:
     with gr.Row(elem_classes="span"):
         span = tuple(optional.field(label, "this frame") for label in edit_actions.SPAN)
     actions = _buttons({**ACTIONS, **HIDE})
+    with gr.Accordion("What these buttons do", open=False, elem_id="meanings"):
+        gr.HTML(markup.meanings((ACTIONS[name], meaning) for name, meaning in MEANINGS.items()))
     with gr.Accordion("Face: size, place, rotation", open=False, elem_id="face-key"):
         face = _face()
         actions |= _buttons(FACE_ACTIONS)
@@ -131,7 +145,8 @@ def wire(panel: Panel, studio: Studio, opened: gr.Textbox, frame: gr.Slider) -> 
     redraw = bound(studio, edit_actions.redrawn)
     gr.on([parts.input, close.input], redraw, here, panel.canvas, trigger_mode="always_last", **GROUP)
     moved = [frame.release, frame.input]
-    gr.on(moved, bound(studio, edit_actions.key_here), [opened, frame], list(panel.face), **GROUP)
+    key_here, sliders = bound(studio, edit_actions.key_here), [panel.shows, *panel.face]
+    gr.on(moved, key_here, [opened, frame, panel.shows], sliders, trigger_mode="always_last", **GROUP)
     panel.canvas.select(edit_actions.point_chosen, None, [panel.chosen, panel.said, part], queue=False, **QUIET)
     frames = [*here, *panel.span]
     dragging = _with_event(studio, edit_actions.dragged)

@@ -11,7 +11,7 @@ import gradio as gr
 from apvgen import editing
 from apvgen.editing import Change, Opened
 from apvgen.edits import Mirror, Override, PointEdit, keys, operations
-from apvgen.edits.words import point_name
+from apvgen.edits.words import in_frames, point_name
 from apvgen.errors import InputError
 from apvgen.fda import override_at
 from apvgen.project import Project
@@ -22,17 +22,21 @@ from apvgen.studio.viewer import open_viewer
 
 HELP = "Drag a point, click one to choose it. Missing points of the body wait at the left edge. All is saved at once."
 EMPTY = '<div class="editor blank"></div>'
-SPAN = ("In frames from", "to")
+SPAN = ("From frame", "to frame")
 REACH = 6
 PERCENT = 100
 
+SLIDERS = 6
+"""Of the face."""
+
 Made = TypeVar("Made")
+Shown = tuple[str, int]
 
 
 def shown(made: Project | None, parts: list[str], close: str) -> tuple:
     """The outputs for a project that was just opened, or for none."""
     if made is None:
-        return EMPTY, markup.say(HELP), *_steps(None), *_sliders(Override(0))
+        return EMPTY, markup.say(HELP), *_steps(None), None, *_sliders(Override(0))
     return _answer(editing.open_project(made.folder), 0, parts, close, HELP)
 
 
@@ -43,10 +47,16 @@ def redrawn(studio: Studio, name: str, t: float, parts: list[str], close: str) -
     return editor(open_viewer(studio.store.folder(name)), int(t), _known(parts), close)
 
 
-def key_here(studio: Studio, name: str, t: float) -> tuple:
-    """The sliders at the face's correction in frame `t`. Raises ProjectError."""
-    made = studio.store.open(name)
-    return _sliders(override_at(made.settings.edits.face, int(t)) if made else Override(0))
+def key_here(studio: Studio, name: str, t: float, shows: Shown | None) -> tuple:
+    """What the sliders show, and the sliders at the face's correction in frame `t`. Raises ProjectError.
+
+    shows: project and frame that they show already; then they stay as they are, since the frame slider tells of the
+    same frame more than once, and what was typed meanwhile must not be lost.
+    """
+    made, t = studio.store.open(name), int(t)
+    if made is None or shows == (name, t):
+        return (gr.skip(),) * (1 + SLIDERS)
+    return (name, t), *_sliders(override_at(made.settings.edits.face, t))
 
 
 def point_chosen(event: gr.EventData) -> tuple[str, str, str]:
@@ -68,7 +78,7 @@ def dragged(
         )
     )
     opened = editing.move(_opened(studio, name), edit)
-    return _answer(opened, t, parts, close)
+    return _keeping_sliders(_answer(opened, t, parts, close))
 
 
 def stepped(studio: Studio, step: Callable[[Opened], Opened], name: str, t: float, *look: object) -> tuple:
@@ -96,27 +106,48 @@ def hidden(studio: Studio, name: str, t: float, parts: list[str], close: str, *g
     opened = _opened(studio, name)
     frames = _frames(first, last, int(t), len(opened))
     edit = _checked(lambda: PointEdit(part, int(point), frames[0], None, after=len(frames) - 1))
-    return _answer(editing.move(opened, edit), int(t), parts, close)
+    return _keeping_sliders(_answer(editing.move(opened, edit), int(t), parts, close))
 
 
 def _change(action: str, part: str, frames: range, t: int) -> tuple[Change, str]:
     """What an action does to an open project, and that in words."""
-    where = f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
-    what = part.replace("_", " ")
-    exchange = Mirror(frames[0], frames[-1], "body" if part == "body" else "hands")
+    where, what = in_frames(frames[0], frames[-1]), part.replace("_", " ")
+    if action in ("exchange", "mirror"):
+        return _of_sides(part, Mirror(frames[0], frames[-1], flip=action == "mirror"), where)
     before = max(0, frames[0] - 1)
     changes: dict[str, tuple[Change, str]] = {
-        "copy": (lambda now: operations.copy_points(now.edits, now.seen, part, before, frames), f"{what} copied"),
-        "fill": (lambda now: operations.fill_gap(now.edits, now.seen, part, t), f"gap of the {what} filled"),
-        "between": (lambda now: operations.interpolate(now.edits, now.seen, part, frames), f"{what} drawn through"),
-        "exchange": (lambda now: operations.mirror(now.edits, exchange), "left and right exchanged"),
-        "mirror": (lambda now: operations.mirror(now.edits, replace(exchange, flip=True)), "mirrored"),
-        "found": (lambda now: operations.reset(now.edits, frames, len(now), part), f"{what} as found"),
-        "frames": (lambda now: operations.reset(now.edits, frames, len(now)), "reset"),
+        "copy": (
+            lambda now: operations.copy_points(now.edits, now.seen, part, before, frames),
+            f"{what} of frame {before} copied to {where}",
+        ),
+        "fill": (
+            lambda now: operations.fill_gap(now.edits, now.seen, part, t),
+            f"gap of the {what} around frame {t} filled",
+        ),
+        "between": (
+            lambda now: operations.interpolate(now.edits, now.seen, part, frames),
+            f"{what} drawn straight through {where}",
+        ),
+        "found": (
+            lambda now: operations.reset(now.edits, frames, len(now), part),
+            f"{what} as it was found in {where}",
+        ),
+        "frames": (lambda now: operations.reset(now.edits, frames, len(now)), f"all parts reset in {where}"),
         "all": (lambda now: operations.reset(now.edits, range(len(now)), len(now)), "everything reset"),
     }
-    make, words = changes[action]
-    return make, words if action in ("all", "fill") else f"{words} in {where}"
+    return changes[action]
+
+
+def _of_sides(part: str, exchange: Mirror, where: str) -> tuple[Change, str]:
+    """Sides exchanged or turned over, of the body, or of both hands whichever is named."""
+    if part == "face":
+        raise InputError("The face has no sides to exchange; choose the body, with which it is mirrored, or a hand.")
+    change = replace(exchange, sides="body" if part == "body" else "hands")
+    if not change.flip:
+        what = "left and right of the body" if part == "body" else "left and right hand"
+        return lambda now: operations.mirror(now.edits, change), f"{what} exchanged in {where}"
+    what = "body and face" if part == "body" else "both hands"
+    return lambda now: operations.mirror(now.edits, change), f"{what} mirrored about the body's middle line in {where}"
 
 
 def face_acted(studio: Studio, action: str, name: str, t: float, parts: list[str], close: str, *given: object) -> tuple:
@@ -128,7 +159,7 @@ def face_acted(studio: Studio, action: str, name: str, t: float, parts: list[str
         "key": (lambda now: keys.set_key(now.edits, value), f"key frame of the face at {t}"),
         "over": (
             lambda now: keys.set_over(now.edits, value, frames, len(now)),
-            f"face changed in frames {frames[0]} to {frames[-1]}",
+            f"face changed in {in_frames(frames[0], frames[-1])}",
         ),
         "remove": (lambda now: keys.remove_key(now.edits, t), f"key frame of the face at {t} removed"),
     }
@@ -163,8 +194,13 @@ def _answer(opened: Opened, t: int, parts: list[str], close: str, words: str | N
     past = opened.history
     said = words or (f"{past.undoable[0]}." if past.undoable else "As analysed.")
     picture = editor(open_viewer(opened.made.folder), t, _known(parts), close)
-    key = override_at(opened.edits.face, t)
-    return picture, markup.say(said[0].upper() + said[1:]), *_steps(opened), *_sliders(key)
+    sliders = (opened.made.folder.name, t), *_sliders(override_at(opened.edits.face, t))
+    return picture, markup.say(said[0].upper() + said[1:]), *_steps(opened), *sliders
+
+
+def _keeping_sliders(answer: tuple) -> tuple:
+    """An answer after a change of points, which leaves the face's sliders with what was typed."""
+    return *answer[: -(1 + SLIDERS)], *(gr.skip(),) * (1 + SLIDERS)
 
 
 def _steps(opened: Opened | None) -> tuple[gr.Button, gr.Button]:

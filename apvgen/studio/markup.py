@@ -67,6 +67,11 @@ def findings(lines: Iterable[tuple[str, str, Tone]]) -> str:
     return f'<ul class="findings">{rows}</ul>'
 
 
+def meanings(lines: Iterable[tuple[str, str]]) -> str:
+    """A list of (name, what it means)."""
+    return "".join(f'<p class="subdued"><b>{escape(name)}</b>: {escape(meaning)}</p>' for name, meaning in lines)
+
+
 def waveform(samples: np.ndarray) -> str:
     """The loudness of a sound, float `[N]`, over time, in the colour of the text."""
     blocks = np.array_split(np.abs(samples), min(BARS, len(samples)))
