@@ -113,7 +113,7 @@ def _scene(footage: Footage, is_whole: bool, recipe: Recipe, detector: Detector)
     faces = face_boxes(motion.face)
     heights = (faces[:, 3] - faces[:, 1])[motion.face.frames_seen]
     face_px = float(np.median(heights)) if len(heights) else 0.0
-    others = company(found.people, motion)
+    others = company(found.people)
     quality = Quality(seconds, float(subject.frames_seen.mean()), face_px, others, float("nan"))
     _judge(recipe, quality)
     box = _close_up(faces, footage.hw) if recipe.kind == "face" and is_whole else (0, 0, *footage.hw[::-1])

@@ -32,7 +32,7 @@ from train.fda_statistics import PAPER, read_maps
 from train.journal import Outcome, Rejection
 from train.outpaint import Classical, Margins, load_painter
 from train.quality import Standards
-from train.shards import ShardWriter, open_shards
+from train.shards import ShardWriter, open_shards, shard_paths
 from train.sources import Source, find_sources
 
 _SETTINGS = "prepare.json"
@@ -64,7 +64,7 @@ class Done:
 
 def prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, share: Share, shard_bytes: int) -> Done:
     """Make the clips of this process's share that are not there yet. Raises OutputError where that fails."""
-    present = {entry.key for entry in open_shards(out)} if any(out.rglob("*.tar")) else set()
+    present = {entry.key for entry in open_shards(out)} if shard_paths(out) else set()
     finished = journal.done(out, present)
     name = f"{recipe.kind}-{share.process:03d}"
     left = [source for source in share.of(sources) if source.name not in finished]

@@ -71,14 +71,14 @@ def pieces(shot: range, longest: int) -> list[range]:
     return [range(start, stop) for start, stop in pairwise(edges)]
 
 
-def company(people: np.ndarray, motion: Motion) -> float:
+def company(people: np.ndarray) -> float:
     """The share of frames in which somebody else is at least a quarter as large as the person.
 
     people: float32 `[P, T, 4]` boxes as in `apvgen.keypoints.Detection`, the person first.
     """
     areas = np.nan_to_num(np.prod(people[..., 2:] - people[..., :2], axis=-1))
     others = areas[1:].max(0, initial=0)
-    return float(((others > areas[0] / 4) & (others > 0)).mean()) if len(motion) else 0.0
+    return float(((others > areas[0] / 4) & (others > 0)).mean())
 
 
 def face_boxes(face: Track) -> np.ndarray:

@@ -260,13 +260,18 @@ def _bytes(entry: ClipEntry, ending: str) -> bytes:
         return file.read(size)
 
 
+def shard_paths(folder: Path) -> list[Path]:
+    """The complete shards in a folder and its subfolders; those being written have names that begin with a dot."""
+    return sorted(path for path in folder.rglob("*.tar") if not path.name.startswith("."))
+
+
 def open_shards(folder: Path) -> Shards:
     """All clips of the shards in `folder` and its subfolders.
 
     Raises InputError where there are none, and MediaError, which names shard and clip, for a damaged or empty shard, a
     clip that lacks a part, and a key that occurs twice.
     """
-    paths = sorted(path for path in folder.rglob("*.tar") if not path.name.startswith("."))
+    paths = shard_paths(folder)
     if not paths:
         raise InputError(f"{folder} holds no shards (*.tar); make some with `python -m train.prepare`.")
     entries = [entry for path in paths for entry in _entries(path)]
