@@ -1,14 +1,20 @@
 """Small runs of the trainer: examples made up in memory, the tiny checkpoint, settings for seconds on a CPU."""
 
+import sys
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
+from accelerate import Accelerator
 
 from train.config import DataSettings, DeviceSettings, OptimiserSettings, OutputSettings, TrainConfig
 from train.examples import Example, Kind
+from train.session import Session, Shown
 
-HW, FRAMES = (64, 64), 2
+HW, FRAMES = (128, 128), 2
+"""Where the tiny network halves a side to a single latent, group normalisation divides rounding errors by nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,17 @@ def toy_config(init: Path, folder: Path, **optimiser: object) -> TrainConfig:
 def with_group(config: TrainConfig, group: str, **changed: object) -> TrainConfig:
     """The settings with some of a group changed."""
     return replace(config, **{group: replace(getattr(config, group), **changed)})
+
+
+def accelerator_for(config: TrainConfig) -> Accelerator:
+    """A process of its own, without trackers."""
+    return Accelerator(
+        gradient_accumulation_steps=config.optimiser.accumulation, mixed_precision=config.device.precision, cpu=True
+    )
+
+
+if __name__ == "__main__":  # one of several processes, for `accelerate launch`
+    start, place, rate = sys.argv[1:]
+    torch.set_num_threads(1)
+    chosen = toy_config(Path(start), Path(place), steps=2, warm_up=0, learning_rate=float(rate), ema_decay=0)
+    Session(chosen, STREAMS, Shown(STREAMS, Fraction(12))).train()

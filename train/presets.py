@@ -28,7 +28,7 @@ PRESETS: dict[PresetName, TrainConfig] = {
     ),
     "debug": TrainConfig(
         tyro.MISSING,
-        DataSettings(tyro.MISSING, hw=(128, 64), frames=5, workers=0),
+        DataSettings(tyro.MISSING, hw=(128, 128), frames=5, workers=0),
         OutputSettings(tyro.MISSING, save_every=2, validate_every=4, validation_schedule="align-your-steps-2"),
         optimiser=OptimiserSettings(steps=4, warm_up=2, ema_decay=0.9),
         device=DeviceSettings("no", gradient_checkpointing=False),

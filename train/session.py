@@ -126,10 +126,12 @@ class Session:
 def prepare(config: TrainConfig, init: CheckpointInfo, accelerator: Accelerator) -> Run:
     """Load a checkpoint's networks and prepare them for training. Raises CheckpointError, MissingModelError."""
     settings, latents = config.optimiser, config.data.latents
-    if accelerator.device.type == "cpu":
+    device = accelerator.device
+    if device.type == "cpu":
+        device = "cpu"  # of several processes accelerate calls it cpu:0, a name that safetensors does not know
         keep_freed_memory()
     set_seed(settings.seed)
-    models = load_models(init, accelerator.device, torch.float32)
+    models = load_models(init, device, torch.float32)
     model = make_trainable(Denoiser(models.unet, models.control, config.device.gradient_checkpointing), settings)
     optimiser = _optimiser(model, settings)
     schedule = get_scheduler(
