@@ -156,5 +156,5 @@ def test_auto_takes_what_is_there(monkeypatch):
     assert load_painter().name == "classical"
     second = outpaint.HUB_MODELS[1]
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda model, _: "here" if model == second else None)
-    monkeypatch.setattr(outpaint, "_load_pipeline", lambda _: None)
+    monkeypatch.setattr(outpaint, "_load_pipeline", lambda *_: None)
     assert load_painter("auto").name == f"diffusers {second}"

@@ -285,6 +285,19 @@ def test_a_killed_run_goes_on_and_does_nothing_twice(videos, tmp_path, shard_byt
     assert (again.seen, done.clips) == ([], 0)
 
 
+def test_two_runs_do_not_write_the_same_shards(videos, tmp_path):
+    def second(_path):
+        with pytest.raises(InputError, match=r"Another run prepares clips in .*; wait for it"):
+            prepare([], tmp_path / "out", RECIPE, TOOLS, Share(), 1 << 30)
+        seen.append(1)
+
+    seen = []
+    prepare(
+        find_sources(videos), tmp_path / "out", RECIPE, Tools(Knowing(before=second), Classical()), Share(), 1 << 30
+    )
+    assert len(seen) == 4
+
+
 def test_a_stopped_source_goes_on_with_the_clips_that_lack(tmp_path):
     write_video(tmp_path / "long.mp4", scene(60), FPS)
     sources, recipe = find_sources(tmp_path / "long.mp4"), replace(RECIPE, seconds=0.8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -200,36 +201,48 @@ class Diffusers:
         return np.asarray(painted.convert("RGB").resize(whole, Image.Resampling.LANCZOS))
 
 
-def load_painter(name: str = "auto") -> Painter:
+def load_painter(name: str = "auto", process: int = 0) -> Painter:
     """A painter by name: "classical", a folder with an inpainting model in diffusers' layout, or a model of the hub
     that has been downloaded; "auto" takes the first of `HUB_MODELS` that is on this machine, else the classical one.
+    process: of this machine; each takes the next GPU.
 
     Raises MissingModelError where the named model is not here.
     """
     if name == "classical":
         return Classical()
     if name == "auto":
-        from huggingface_hub import try_to_load_from_cache
+        name = next((model for model in HUB_MODELS if _is_downloaded(model)), "classical")
+        return load_painter(name, process)
+    if Path(name).is_dir() or _is_downloaded(name):
+        return Diffusers(_load_pipeline(name, process), Path(name).name if Path(name).is_dir() else name)
+    raise MissingModelError(_ABSENT.format(model=name))
 
-        here = (model for model in HUB_MODELS if isinstance(try_to_load_from_cache(model, "model_index.json"), str))
-        name = next(here, "")
-        return load_painter(name) if name else Classical()
-    return Diffusers(_load_pipeline(name), Path(name).name if Path(name).is_dir() else name)
+
+_ABSENT = (
+    "No inpainting model {model} is on this machine; download it (`hf download {model}`), give a folder with one in "
+    'diffusers\' layout, or use the "classical" painter.'
+)
 
 
-def _load_pipeline(model: str) -> Callable[..., Any]:
+def _is_downloaded(model: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    with suppress(HFValidationError):  # such as a path of several folders
+        return isinstance(try_to_load_from_cache(model, "model_index.json"), str)
+    return False
+
+
+def _load_pipeline(model: str, process: int) -> Callable[..., Any]:
     import torch
     from diffusers import AutoPipelineForInpainting
 
-    cuda = torch.cuda.is_available()
+    gpus = torch.cuda.device_count()
     try:
         pipeline = AutoPipelineForInpainting.from_pretrained(
-            model, torch_dtype=torch.float16 if cuda else torch.float32, local_files_only=True
+            model, torch_dtype=torch.float16 if gpus else torch.float32, local_files_only=True
         )
     except (OSError, ValueError) as error:
-        raise MissingModelError(
-            f"No inpainting model {model} is on this machine; download it (`hf download {model}`), give a folder with "
-            'one in diffusers\' layout, or use the "classical" painter.'
-        ) from error
+        raise MissingModelError(_ABSENT.format(model=model)) from error
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to("cuda" if cuda else "cpu")
+    return pipeline.to(f"cuda:{process % gpus}" if gpus else "cpu")

@@ -1,8 +1,9 @@
 """Videos -> shards of clips: `python -m train.prepare --kind face --source DIR --out DATA/face`.
 
-Several processes share the work, also of several machines that see the same folders:
-`accelerate launch -m train.prepare ...`. The same command goes on after a kill. Beside the shards lie the settings and
-`rejected.csv`: all that no clip was made of, and why. Clips made with other settings belong in another folder.
+Several processes share the work, also of several machines that see the same folders, with GPUs or without:
+`accelerate launch --multi_gpu --num_processes 8 -m train.prepare ...`, or `torchrun --nproc-per-node 8 -m ...`. The
+same command goes on after a kill. Beside the shards lie the settings and `rejected.csv`: all that no clip was made of,
+and why. Clips made with other settings belong in another folder.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import re
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, get_args
 
 import click
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from apvgen.config import DetectorName
@@ -64,13 +68,32 @@ class Done:
 
 def prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, share: Share, shard_bytes: int) -> Done:
     """Make the clips of this process's share that are not there yet. Raises OutputError where that fails."""
+    with _alone(out, f"{recipe.kind}-{share.process:03d}") as name:
+        return _prepare(share.of(sources), out, recipe, tools, name, shard_bytes)
+
+
+@contextmanager
+def _alone(out: Path, name: str) -> Iterator[str]:
+    """Keep a second run from writing shards of the same names. Raises InputError where one is under way."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / f".{name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"Another run prepares clips in {out}; wait for it, or choose another folder.") from error
+    try:
+        yield name
+    finally:
+        lock.release()
+
+
+def _prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, name: str, shard_bytes: int) -> Done:
     present = {entry.key for entry in open_shards(out)} if shard_paths(out) else set()
     finished = journal.done(out, present)
-    name = f"{recipe.kind}-{share.process:03d}"
-    left = [source for source in share.of(sources) if source.name not in finished]
+    left = [source for source in sources if source.name not in finished]
     clips, frames, begun = 0, 0, perf_counter()
     with ShardWriter(out, name, shard_bytes) as writer:
-        for source in tqdm(left, unit="source", disable=share.process > 0):
+        for source in tqdm(left, unit="source", disable=not name.endswith("-000")):
             keys, rejected = [key for key in present if key.startswith(f"{source.name}-")], []
             for made in clipping.prepare(source, recipe, tools, present):
                 if isinstance(made, Clip):
@@ -136,10 +159,11 @@ def main(**given: Any) -> None:
 def _run(given: dict[str, Any]) -> None:
     from accelerate import PartialState
 
-    state, out = PartialState(), given["out"]
+    # Processes talk by gloo, with or without GPUs, of which several may share one.
+    state, out = PartialState(cpu=True), given["out"]
     recipe = _recipe(given)
     sources = find_sources(given["source"], given["videos"])
-    painter = load_painter(given["painter"]) if recipe.kind == "face" else Classical()
+    painter = load_painter(given["painter"], state.local_process_index) if recipe.kind == "face" else Classical()
     tools = Tools(load_detector(given["detector"]), painter)
     if state.is_main_process:
         keep_settings(out, asdict(recipe) | {"detector": tools.detector.name, "painter": tools.painter.name})
