@@ -47,13 +47,28 @@ def editor(viewer: Viewer, t: int, parts: Sequence[Part], close: str) -> str:
     )
 
 
-def editor_frame(studio: Studio, spec: str, t: int) -> dict[str, str]:
-    """What the editor shows of another frame, as the page's script asks for it. Raises ProjectError, InputError."""
-    asked = json.loads(spec)
-    viewer = open_viewer(studio.store.folder(asked["project"]))
-    if not set(asked["parts"]) <= set(LIMBS):
+def editor_frame(studio: Studio, spec: str = "", t: float = 0) -> dict[str, str]:
+    """What the editor shows of another frame, as the page's script asks for it: `svg`.
+
+    Nothing for a spec that `editor` cannot have written. Raises ProjectError, InputError.
+    """
+    asked = _read(spec)
+    if asked is None:
+        return {}
+    name, parts, close = asked
+    viewer = open_viewer(studio.store.folder(name))
+    if not set(parts) <= set(LIMBS):
         raise InputError("Those are no parts of a person; reload the page.")
-    return {"svg": canvas(viewer, min(max(int(t), 0), len(viewer) - 1), asked["parts"], asked["close"])}
+    return {"svg": canvas(viewer, viewer.inside(t), parts, close)}
+
+
+def _read(spec: str) -> tuple[str, list[str], str] | None:
+    """Project, parts and close part of a spec."""
+    try:
+        asked = json.loads(spec)
+        return str(asked["project"]), [str(part) for part in asked["parts"]], str(asked["close"])
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def canvas(viewer: Viewer, t: int, parts: Sequence[Part], close: str) -> str:

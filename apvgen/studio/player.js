@@ -18,6 +18,7 @@ let latency = 100; // ms from asking to the answer, a moving average
 let playing = null; // where the clock began: { frame, since, sound }, and the frame that it set last: at
 
 const slider = () => document.querySelector("#frame input[type=range]");
+const field = () => document.querySelector("#frame input[type=number]");
 const ready = () => slider() !== null && !slider().disabled;
 const frame = () => Number(slider().value);
 const last = () => Number(slider().max);
@@ -91,7 +92,7 @@ function move(t) {
   const clamped = Math.min(Math.max(Math.round(t), 0), last());
   slider().value = clamped;
   slider().style.setProperty("--range_progress", `${(100 * clamped) / last()}%`);
-  document.querySelector("#frame input[type=number]").value = clamped;
+  field().value = clamped;
   return clamped;
 }
 
@@ -105,7 +106,9 @@ function start(from) {
   if (!playing.sound) return;
   audio().playbackRate = speed();
   audio().currentTime = from / fps();
-  audio().play();
+  audio().play().catch((error) => {
+    if (error.name !== "AbortError") throw error; // stopped before it began
+  });
 }
 
 function pause() {
@@ -117,8 +120,14 @@ function pause() {
 function toggle() {
   if (playing) pause();
   else start(frame() >= last() ? move(0) : frame());
-  const button = transport().querySelector("[data-do=play]");
-  button.setAttribute("aria-pressed", String(playing !== null));
+}
+
+function labelPlay() {
+  const button = transport()?.querySelector("[data-do=play]");
+  const pressed = String(playing !== null);
+  if (!button || button.getAttribute("aria-pressed") === pressed) return;
+  button.setAttribute("aria-pressed", pressed);
+  button.textContent = playing ? "Pause" : "Play";
 }
 
 function advance() {
@@ -128,13 +137,15 @@ function advance() {
   const passed = ((performance.now() - playing.since) / 1000) * speed();
   const clock = playing.sound ? audio().currentTime * fps() : playing.frame + passed * fps();
   playing.at = move(Math.floor(clock + 0.01));
-  if (playing.at >= last() || audio()?.ended) toggle();
+  if (playing.at >= last() || audio()?.ended) pause();
 }
 
 function loop() {
   requestAnimationFrame(loop);
-  if (!ready() || !transport()) return;
+  if (!ready() || !transport()) playing = null;
   if (playing) advance();
+  labelPlay();
+  if (!ready() || !transport()) return;
   const regions = [...document.querySelectorAll("[data-draw]")].filter(visible);
   regions.forEach((region) => show(region, frame()));
   if (playing) regions.forEach((region) => fetchAhead(region, frame()));
@@ -142,9 +153,39 @@ function loop() {
 }
 
 function step(by) {
-  if (playing) toggle();
+  if (playing) pause();
   jump(frame() + by);
 }
+
+// The frame's field shows what is typed, and gradio hears of it only where it is a frame: it would answer anything else
+// with an error. What is left in the field becomes the nearest frame.
+function isFrame(text) {
+  return /^\d+$/.test(text) && Number(text) <= last();
+}
+
+function commit() {
+  const text = field().value.trim();
+  if (text === String(frame())) return;
+  jump(text === "" ? frame() : Number(text));
+}
+
+document.addEventListener(
+  "input",
+  (event) => {
+    if (event.target === field() && !isFrame(field().value)) event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+
+for (const name of ["change", "focusout"]) {
+  document.addEventListener(name, (event) => {
+    if (event.target === field()) commit();
+  });
+}
+
+document.addEventListener("pointerdown", (event) => {
+  if (playing && [slider(), field()].includes(event.target)) pause();
+});
 
 element.addEventListener("click", (event) => {
   const action = event.target.closest("[data-do]")?.dataset.do;
@@ -157,18 +198,32 @@ element.addEventListener("change", () => {
   if (playing) start(frame()); // at another speed, with or without sound
 });
 
+function bringIntoSight() {
+  // Together with the pictures, so that the next step needs no way back.
+  const { top } = transport().getBoundingClientRect();
+  const { bottom } = document.querySelector("#pictures").getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) transport().scrollIntoView({ block: "start" });
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-frame]");
   const axis = event.target.closest("[data-jump]");
   if (!ready()) return;
   if (button) jump(Number(button.dataset.frame));
-  if (button && !button.closest("#lab")) document.querySelector("#pictures").scrollIntoView({ block: "nearest" });
+  if (button && !button.closest("#lab")) bringIntoSight();
   if (!axis) return;
   const box = axis.getBoundingClientRect();
   jump(((event.clientX - box.left) / box.width) * last());
 });
 
+function keyInField(event) {
+  const undoes = (event.ctrlKey || event.metaKey) && ["y", "z"].includes(event.key.toLowerCase());
+  if (undoes) event.preventDefault(); // the browser's own undo would move frames
+  if (event.key === "Enter") field().blur(); // and so commits
+}
+
 document.addEventListener("keydown", (event) => {
+  if (event.target === field()) keyInField(event);
   if (!ready() || event.ctrlKey || event.metaKey || event.altKey) return;
   const ours = !event.target.closest("input, textarea, select, video, audio, [contenteditable], [role=tab]");
   const pressable = event.target.closest("button, a, summary");
