@@ -52,14 +52,18 @@ def start(folder, port, log):
     raise AssertionError(f"the studio did not start: {Path(log.name).read_text()}")
 
 
+def stop(server):
+    server.terminate()
+    server.wait(20)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studio")
     with (folder / "log").open("w") as log:
         server, address = start(folder, free_port(), log)
         yield address
-        server.terminate()
-        server.wait(20)
+        stop(server)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,19 @@ import time
 
 import pytest
 import soundfile
-from studio_browser import PATIENCE, ROOT, analyse, choose, pictures, use_example, visit, wait_for_other_pictures
+from studio_browser import (
+    PATIENCE,
+    ROOT,
+    analyse,
+    choose,
+    free_port,
+    pictures,
+    start,
+    stop,
+    use_example,
+    visit,
+    wait_for_other_pictures,
+)
 
 import app
 
@@ -98,6 +110,27 @@ def test_a_checkpoint_of_this_machine_renders_in_the_studio_and_can_be_stopped(t
     tab.get_by_text("Diffusion result").first.wait_for()
     size = tab.locator("#result video").evaluate("video => [video.videoWidth, video.videoHeight]")
     assert size == [320, 512]
+
+
+def test_a_tab_left_open_while_the_program_is_started_again_renders(browser, tmp_path):
+    port = free_port()
+    with (tmp_path / "log").open("w") as log:
+        server, address = start(tmp_path, port, log)
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        try:
+            visit(page, address)
+            use_example(page)
+            analyse(page)
+            page.locator("#report li").first.wait_for()
+            page.route("**/app_id", lambda route: route.abort())  # a page that was at work would load itself anew
+            stop(server)
+            server, _ = start(tmp_path, port, log)
+            page.get_by_role("button", name="Render", exact=True).click()
+            page.locator("#result video").wait_for()
+        finally:
+            page.close()
+            stop(server)
 
 
 def test_two_tabs_keep_their_own_projects(tab, address):

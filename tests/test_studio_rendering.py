@@ -70,7 +70,7 @@ def test_nothing_is_rendered_before_an_analysis(studio):
 def test_without_a_checkpoint_the_draft_is_offered_and_where_to_get_one_is_said(checkpoints):
     menu = rendering.offered()
     assert [value for _, value in menu.choices] == [rendering.DRAFT]
-    assert "checkpoints list" in menu.info
+    assert "`python -m apvgen checkpoints list`" in menu.info
 
 
 def test_installed_checkpoints_are_offered_with_their_licence_and_chosen_by_name(checkpoints):
@@ -88,8 +88,21 @@ def test_installed_checkpoints_are_offered_with_their_licence_and_chosen_by_name
 @pytest.mark.parametrize("name", ["../tiny", "/etc", "other", "tiny/../tiny"])
 def test_only_what_is_offered_can_be_chosen(checkpoints, name):
     make_tiny_checkpoint(checkpoints / "tiny")
-    with pytest.raises(InputError, match="not installed"):
+    with pytest.raises(InputError, match="not on this machine"):
         rendering.chosen(Options(), name, "fast", *DETAILS)
+
+
+def test_what_a_page_of_an_earlier_start_sends_is_answered_in_the_status(studio, opened, checkpoints):
+    blocks = page.build(studio)
+    named = {getattr(block, "elem_id", None): block for block in blocks.blocks.values()}
+    assert rendering.DRAFT in [value for _, value in named["renderer"].choices]
+    assert named["frame"].preprocess(60) == 60
+    takers = [fn for fn in blocks.fns.values() if named["renderer"] in fn.inputs]
+    assert len(takers) >= 4
+    assert not any(fn.preprocess for fn in takers)
+    said = rendering.start(studio, opened, "gone", "fast", *DETAILS, True, False)
+    assert "choose another" in said
+    assert 'role="alert"' in said
 
 
 def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, checkpoints, scripted_render):

@@ -142,19 +142,17 @@ def _follow_analysis(started: gr.events.Dependency, page: Page, studio: Studio) 
 def _wire_rendering(page: Page, studio: Studio) -> None:
     panel, line = page.rendering, page.rendering.strip
     render, preview, compare = line.starts
+    choice = [page.opened, *panel.controls]
     for started in (
-        render.click(bound(studio, rendering.start), [page.opened, *panel.controls], line.status, **QUIET),
+        render.click(bound(studio, rendering.start), choice, line.status, **rendering.UNCHECKED, **QUIET),
         preview.click(bound(studio, rendering.start_preview), page.opened, line.status, **QUIET),
         compare.click(bound(studio, rendering.start_comparison), page.opened, line.status, **QUIET),
     ):
         _follow_rendering(started, page, studio)
-    choice = [page.opened, *panel.controls]
-    changed = [panel.renderer.change, panel.quality.change]
-    gr.on(
-        changed, bound(studio, report.shown), choice, page.report, trigger_mode="always_last", **report.GROUP, **QUIET
-    )
+    changed, assessed = [panel.renderer.change, panel.quality.change], bound(studio, report.shown)
+    gr.on(changed, assessed, choice, page.report, trigger_mode="always_last", **report.GROUP)
     shown = [panel.quality, panel.drawer]
-    panel.renderer.change(rendering.choices_of, panel.renderer, shown, queue=False, **QUIET)
+    panel.renderer.change(rendering.choices_of, panel.renderer, shown, queue=False, **rendering.UNCHECKED, **QUIET)
     line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
 
 
@@ -186,7 +184,7 @@ def _follow_change(opened: gr.events.Dependency, page: Page, studio: Studio) -> 
     given = [page.opened, page.scrub.frame, page.lab.unfolded]
     opened.then(bound(studio, lab.adopted), given, page.lab.outputs, **lab.GROUP)
     choice = [page.opened, *page.rendering.controls]
-    opened.then(bound(studio, report.shown), choice, page.report, **report.GROUP, **QUIET)
+    opened.then(bound(studio, report.shown), choice, page.report, **report.GROUP)
 
 
 def _follow_edit(edited: gr.events.Dependency, page: Page, studio: Studio) -> None:

@@ -12,7 +12,7 @@ import gradio as gr
 from apvgen import pipeline
 from apvgen.backbones.options import PRESETS, RenderOptions
 from apvgen.config import Options
-from apvgen.errors import InputError
+from apvgen.errors import ApvgenError, InputError
 from apvgen.media import content_hash
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
 from apvgen.progress import OnProgress
@@ -36,9 +36,13 @@ ABOUT = (
     "A draft is a quick picture of the result: the photo, warped. It shows movement, lips and timing, not the final "
     "quality. A preview lays everything that was found side by side; a comparison, the motion and what was rendered."
 )
-NONE_INSTALLED = "Diffusion needs a checkpoint; python -m apvgen checkpoints list says where to get one."
+NONE_INSTALLED = "Diffusion needs a checkpoint; `python -m apvgen checkpoints list` says where to get one."
 DRAFT = "draft"
 QUALITIES = [("fast, 10 steps", "fast"), ("balanced, 18 steps", "balanced"), ("as in the paper, 25 steps", "paper")]
+UNCHECKED = {"preprocess": False}
+"""For events that take the controls: `chosen` checks them, in words for people. Gradio would refuse a renderer that a
+page which stayed open since an earlier start still offers, and say so in words of its own."""
+
 STEPS, WINDOW, OVERLAP, SEED = "Steps", "Frames at once", "Frames that neighbours share", "Seed of the noise"
 _PAPER = PRESETS["paper"]
 
@@ -73,7 +77,7 @@ def build() -> Panel:
         download = gr.DownloadButton("Download", interactive=False, size="md")
     with gr.Column(min_width=280):
         gr.HTML(f'<h2>Render</h2><p class="subdued">{ABOUT}</p>')
-        renderer = gr.Dropdown(label="Renderer", elem_id="renderer")
+        renderer = gr.Dropdown(**_menu(), value=DRAFT, label="Renderer", elem_id="renderer")
         quality = gr.Dropdown(QUALITIES, value="balanced", label="Quality", visible=False)
         with gr.Accordion("Sampling", open=False, visible=False, elem_id="sampling") as drawer:
             details = _details()
@@ -102,10 +106,14 @@ def _details() -> tuple[gr.Component, ...]:
 
 def offered() -> gr.Dropdown:
     """The renderers that this machine has now."""
+    return gr.Dropdown(**_menu(), value=DRAFT)
+
+
+def _menu() -> dict[str, object]:
     checkpoints = installed()
     choices = [("Draft: the photo, warped. On any computer", DRAFT)]
     choices += [(f"Diffusion: {info.name} (licence: {info.licence})", name) for name, info in checkpoints.items()]
-    return gr.Dropdown(choices, value=DRAFT, info=None if checkpoints else NONE_INSTALLED)
+    return {"choices": choices, "info": None if checkpoints else NONE_INSTALLED}
 
 
 def installed() -> dict[str, CheckpointInfo]:
@@ -119,7 +127,7 @@ def chosen(made: Options, renderer: str, quality: str, *details: object) -> Rend
         return RenderOptions()
     checkpoint = installed().get(renderer)
     if checkpoint is None or quality not in PRESETS:
-        raise InputError("That renderer is not installed any more; choose another.")
+        raise InputError("That renderer is not on this machine any more; choose another, or reload the page.")
     guidance, strength = details[1:3]
     steps, window, overlap, seed = (
         optional.whole(value, label)
@@ -150,12 +158,15 @@ def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion]:
 
 
 def start(studio: Studio, name: str, *controls: object) -> str:
-    """Queue a render of the open project; the status. Raises ProjectError, InputError."""
-    made = studio.store.open(name)
-    if made is None:
-        return markup.say("Analyse first; then there is something to render.", "bad")
+    """Queue a render of the open project; the status, which says why if it is refused."""
     *how, reuse, watermark = controls
-    options = chosen(made.settings.options, *how)
+    try:
+        made = studio.store.open(name)
+        if made is None:
+            raise InputError("Analyse first; then there is something to render.")
+        options = chosen(made.settings.options, *how)
+    except ApvgenError as error:
+        return markup.say(studio.sentence(error), "bad")
     handling = Handling(bool(reuse) and options.renderer != DRAFT, bool(watermark))
     return _queue(studio, name, partial(_render, studio, made, options, handling))
 

@@ -9,9 +9,9 @@ import gradio as gr
 
 from apvgen.preflight import Finding, assess
 from apvgen.studio import markup, rendering
-from apvgen.studio.context import Studio
+from apvgen.studio.context import QUIET, Studio
 
-GROUP = {"concurrency_id": "report", "concurrency_limit": 2}
+GROUP = {"concurrency_id": "report", "concurrency_limit": 2, **rendering.UNCHECKED, **QUIET}
 JUMPS = 6
 """Stretches of frames that get a button; the rest are counted."""
 TONES: dict[str, markup.Tone] = {"green": "good", "amber": "fair", "red": "bad"}

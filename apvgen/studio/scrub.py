@@ -42,6 +42,9 @@ REASONS = 2
 """Reasons under a thumbnail; its tooltip has them all."""
 SIDES = {1: 640, 2: 560, 3: 480, 4: 400}
 """Longest side, px, of a picture by how many there are."""
+MOST_FRAMES = 10**6
+"""More than any project has. The page shows the open project's own number; a program that is started again learns it
+only from a new page, and must not refuse the frames of one that stayed open."""
 THUMBNAIL = 150
 THUMBNAIL_LOOK = Look(layers=("frame", "body", "hands", "aligned", "uncertain"), shots=())
 START = Look()
@@ -74,7 +77,7 @@ def build(studio: Studio, *drawers: Callable) -> Panel:
     drawers: what else on the page follows the slider (player.py).
     """
     transport = player.build(studio, [frame_pictures, *drawers])
-    frame = gr.Slider(0, 1, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
+    frame = gr.Slider(0, MOST_FRAMES, 0, step=1, label="Frame", interactive=False, buttons=[], elem_id="frame")
     pictures = gr.HTML(_empty(), elem_id="pictures")
     with gr.Column(elem_classes="switches"):
         layers = gr.CheckboxGroup(LAYERS, value=list(START.layers), label="Motion", elem_id="layers")
@@ -127,7 +130,7 @@ def look_of(layers: object, shots: object, zoom: object, below: object) -> Look:
 def shown(studio: Studio, made: Project | None, *look: object) -> tuple:
     """Player, slider and pictures of a project that was just opened, or of none."""
     if made is None:
-        return player.buttons(), gr.Slider(interactive=False), _empty()
+        return player.buttons(), gr.Slider(maximum=1, interactive=False), _empty()
     viewer = open_viewer(made.folder)
     voice = made.settings.inputs["voice"]
     sound = studio.lend(made.input_path("voice"), voice.name, voice.sha256)
@@ -167,13 +170,13 @@ def _count(look: Look) -> int:
 
 def _region(viewer: Viewer, t: int, look: Look) -> str:
     t = viewer.inside(t)
+    height, width = viewer.alignment.target.hw
+    shape = "wide" if width > height else "tall"
     if not _count(look):
-        return f'<p class="moment">{NOTHING}</p>'
+        return f'<p class="moment">{NOTHING}</p><div class="pictures {shape}"></div>'
     side = SIDES[_count(look)]
     shots = viewer.pictures(look, t, side)
     figures = "".join(markup.figure(shot, TITLES[name]) for name, shot in shots.items())
-    height, width = viewer.alignment.target.hw
-    shape = "square" if look.zoom != "all" else "wide" if width > height else "tall"
     inside = f"""<p class="moment" data-words>{facts(viewer, t, look.below)}</p>
         <div class="pictures n{len(shots)} {shape}">{figures}</div>"""
     return markup.region("frame_pictures", spec_of(viewer.made.folder.name, viewer.written, look), t, inside)
