@@ -240,7 +240,7 @@ def _load_pipeline(model: str, process: int) -> Callable[..., Any]:
     gpus = torch.cuda.device_count()
     try:
         pipeline = AutoPipelineForInpainting.from_pretrained(
-            model, torch_dtype=torch.float16 if gpus else torch.float32, local_files_only=True
+            model, dtype=torch.float16 if gpus else torch.float32, local_files_only=True
         )
     except (OSError, ValueError) as error:
         raise MissingModelError(_ABSENT.format(model=model)) from error
