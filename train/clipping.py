@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from math import floor
+from pathlib import Path
 from zlib import crc32
 
 import cv2
@@ -66,7 +68,7 @@ def prepare(source: Source, recipe: Recipe, tools: Tools, present: Collection[st
     try:
         footage = open_footage(source)
         stretches = _stretches(footage, recipe)
-        voice = _voice(source)
+        voice = _voice(source.path)
     except InputError as error:
         yield Rejection(source.name, str(source.path), str(error))
         return
@@ -178,11 +180,12 @@ def most_frontal(face: Track) -> int:
     return int(np.argmin(np.where(np.isfinite(turned) & face.frames_seen, turned, np.inf)))
 
 
-def _voice(source: Source) -> Audio | None:
+@lru_cache(maxsize=1)  # the clips of a VFHQ interview follow each other
+def _voice(path: Path) -> Audio | None:
     """All of a video's sound, one channel at `VOICE_RATE`; None for pictures and silent films."""
-    if source.path.is_dir() or not probe_video(source.path, LIMITS).has_audio:
+    if path.is_dir() or not probe_video(path, LIMITS).has_audio:
         return None
-    audio = read_audio(source.path, LIMITS, VOICE_RATE)
+    audio = read_audio(path, LIMITS, VOICE_RATE)
     return Audio(audio.mono[None], VOICE_RATE)
 
 

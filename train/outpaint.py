@@ -131,8 +131,20 @@ class Classical:
         return canvas
 
 
+_EDGE = 1 / 64
+"""Of the picture's sides: a single row is often darkened by the frame of the film, and noise makes stripes."""
+
 _SHARP = 6
 """Distance from the picture, in standard deviations of the blur there."""
+
+
+def _calm_edges(picture: np.ndarray) -> np.ndarray:
+    """The picture with the mean of a few rows or columns in place of the outermost ones."""
+    calm = picture.copy()
+    rows, columns = (max(round(side * _EDGE), 1) for side in picture.shape[:2])
+    calm[:, 0], calm[:, -1] = picture[:, :columns].mean(1), picture[:, -columns:].mean(1)
+    calm[0], calm[-1] = calm[:rows].mean(0), calm[-rows:].mean(0)
+    return calm
 
 
 def extend(picture: np.ndarray, margins: tuple[int, int, int, int]) -> np.ndarray:
@@ -140,9 +152,11 @@ def extend(picture: np.ndarray, margins: tuple[int, int, int, int]) -> np.ndarra
     clothes below. margins: left, top, right, bottom in pixels.
     """
     left, top, right, bottom = margins
-    sharp = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    inside = np.s_[top : top + picture.shape[0], left : left + picture.shape[1]]
+    sharp = cv2.copyMakeBorder(_calm_edges(picture), top, bottom, left, right, cv2.BORDER_REPLICATE)
+    sharp[inside] = picture
     outside = np.ones(sharp.shape[:2], np.uint8)
-    outside[top : top + picture.shape[0], left : left + picture.shape[1]] = 0
+    outside[inside] = 0
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     level = np.log2(1 + distance / _SHARP)
     blend, blurred = sharp.astype(np.float32), sharp
