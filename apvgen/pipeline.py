@@ -159,16 +159,19 @@ class Animator:
 def summarise(analysis: Analysis, alignment: Alignment, motion_frames: int) -> dict[str, float | int | None]:
     """What a person wants to know before rendering: lengths, detection shares of the driving motion, lip gap kept.
 
-    `lip_gap_kept` is None when the mouth never opens or no face is drawn.
+    `share_with_hands` counts frames with at least one hand. `lip_gap_kept` is None when the mouth never opens or no
+    face is drawn.
     """
-    kept = alignment.lip_gap_kept
-    driving = analysis.driving
+    kept, driving = alignment.lip_gap_kept, analysis.driving
+    left, right = driving.hands.seen.any(-1).mean(0).tolist()
     return {
         "frames": len(analysis),
         "seconds": float(len(analysis) / driving.fps),
         "motion_frames": motion_frames,
         "share_with_body": float(driving.body.frames_seen.mean()),
         "share_with_hands": float(driving.hands.frames_seen.mean()),
+        "share_with_left_hand": left,
+        "share_with_right_hand": right,
         "share_with_face": float(driving.face.frames_seen.mean()),
         "share_with_drawn_face": float(alignment.target.face.frames_seen.mean()),
         "lip_gap_kept": kept if np.isfinite(kept) else None,

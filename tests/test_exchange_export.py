@@ -130,7 +130,7 @@ def test_export_and_import_from_the_command_line(tmp_path, small_project):
     assert (told["frames"], told["fps"], told["size"]) == (12, "50", [128, 64])
     assert told["share_with_body"] == told["share_with_face"] == 1
     assert exchange.read_motion(motion, Reading()).fps == Fraction(50)
-    assert "body in 100%" in run("import", place, "--out", motion).output
+    assert "body in 100 %" in run("import", place, "--out", motion).output
 
 
 def test_a_bad_track_is_one_clear_sentence(tmp_path, monkeypatch, capsys):

@@ -58,6 +58,8 @@ def test_a_hand_is_missed_only_where_its_wrist_is_in_the_picture(missing, level)
 
     finding = found(good_case(spoil), "hands")
     assert (finding.level, frames(finding)) == (level, list(missing))
+    assert ("the renderer invents its fingers" in finding.sentence) == (level != "green")
+    assert "invents" not in found(replace(good_case(spoil), renderer="draft"), "hands").sentence
 
     def hide(motion: Motion) -> Motion:
         score, xy = motion.body.score.copy(), motion.body.xy.copy()

@@ -38,7 +38,7 @@ def folders(monkeypatch, tmp_path):
 def test_time(seconds, level, words):
     finding = machine.check_time(replace(EXPECTED, seconds=seconds), DIFFUSION)
     assert (finding.level, finding.value) == (level, seconds)
-    assert f"about {words} on a test (as the last render here went)" in finding.sentence
+    assert f"about {words} on a test (as renders on this machine went)" in finding.sentence
     assert ("fast preset" in finding.sentence) == (level != "green")
     assert "rough guess" in machine.check_time(replace(EXPECTED, measured=False), DRAFT).sentence
 
@@ -101,7 +101,7 @@ def test_a_timed_draft_is_remembered(made, tmp_path, monkeypatch):
     monkeypatch.setattr("apvgen.estimate.pace.LEAST_SECONDS", 0)
     pipeline.render(made, tmp_path / "out.mp4")
     time = next(finding for finding in preflight.assess(made, DRAFT) if finding.topic == "time")
-    assert "as the last render here went" in time.sentence
+    assert "as renders on this machine went" in time.sentence
 
 
 def run(made: project.Project, *more: str):

@@ -74,6 +74,15 @@ def test_findings_survive_a_voice_that_never_opens_the_mouth():
     assert told["Length"] == "0.48 s, 12 frames at 25 a second"
 
 
+def test_findings_tell_the_hands_apart_and_read_earlier_reports_too():
+    told = {what: much for what, much, _ in words.findings(REPORT)}
+    assert told["A hand found"] == "in 0 % of the frames"
+    sides = {"share_with_hands": 1.0, "share_with_left_hand": 1.0, "share_with_right_hand": 0.93}
+    told = {what: much for what, much, _ in words.findings({**REPORT, **sides})}
+    assert (told["Left hand found"], told["Right hand found"]) == ("in 100 % of the frames", "in 93 % of the frames")
+    assert "A hand found" not in told
+
+
 def test_a_path_from_the_browser_is_an_upload_or_the_example_or_refused(studio, files, tmp_path):
     studio.example.mkdir()
     inside = studio.uploads / "link.png"

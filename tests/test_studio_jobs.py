@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from apvgen.errors import ProjectError
-from apvgen.studio import jobs, words
+from apvgen.studio import jobs, markup, words
 from apvgen.studio.jobs import Board, Progress
 from apvgen.studio.store import Store
 
@@ -91,3 +91,13 @@ def test_a_share_is_full_only_if_nothing_is_missing():
     assert words.share(0.9999) == "99 %"
     assert words.share(1.0) == "100 %"
     assert words.share(0.29) == "29 %"
+
+
+def test_commands_in_a_sentence_look_like_code():
+    said = markup.prose("<b> is gone; run: python -m apvgen checkpoints download svd-xt-1.1. Or use --offload.")
+    assert said == (
+        "&lt;b&gt; is gone; run: <code>python -m apvgen checkpoints download svd-xt-1.1</code>. Or use "
+        "<code>--offload</code>."
+    )
+    assert markup.prose("`python -m apvgen doctor` says") == "<code>python -m apvgen doctor</code> says"
+    assert markup.prose("a well-known -- thing") == "a well-known -- thing"

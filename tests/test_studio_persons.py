@@ -26,6 +26,8 @@ def test_each_person_is_a_button_and_the_followed_one_is_pressed(studio, opened)
     assert said.count("data-person") == 2
     assert 'data-person="0" aria-pressed="true"' in said
     assert "2 people are in the video" in said
+    assert ">person 0, followed now</button>" in said
+    assert ">person 1</button>" in said
 
 
 def test_a_portrait_is_cut_where_the_person_is_largest(studio, opened, monkeypatch):

@@ -223,9 +223,9 @@ def _say_rendered(as_json: bool, rendered: Rendered, kind: str, more: dict[str, 
 def _sentence(made: Project) -> str:
     report = made.settings.report
     kept = report["lip_gap_kept"]
-    lips = "the mouth never opens" if kept is None else f"lip gap kept {kept:.0%}"
+    lips = "the mouth never opens" if kept is None else f"lip gap kept {100 * kept:.0f} %"
     return (
-        f"{report['frames']} frames, face drawn in {report['share_with_drawn_face']:.0%}, {lips}, "
+        f"{report['frames']} frames, face drawn in {100 * report['share_with_drawn_face']:.0f} %, {lips}, "
         f"detector {made.settings.made_with['detector']}."
     )
 

@@ -79,7 +79,7 @@ def import_(source: Path, out: Path, fps: Fraction | None, size: HW | None, pers
     tracks.save_motion(out, motion)
     shares = {part: float(getattr(motion, part).frames_seen.mean()) for part in ("body", "hands", "face")}
     known = {"motion": str(out), "frames": len(motion), "fps": str(motion.fps), "size": list(motion.hw)}
-    found = ", ".join(f"{part} in {share:.0%}" for part, share in shares.items())
+    found = ", ".join(f"{part} in {100 * share:.0f} %" for part, share in shares.items())
     text = f"Imported: {out} ({len(motion)} frames at {float(motion.fps):g} a second; {found})."
     _say(as_json, known | {f"share_with_{part}": share for part, share in shares.items()}, text)
 

@@ -53,7 +53,8 @@ def assess(made: Project, how: RenderOptions) -> tuple[Finding, ...]:
     analysis, alignment = project.load_tracks(made)
     options = made.settings.options
     video, voice = driving_video(made), read_voice(made.input_path("voice"), options, VOICE_RATE)
-    case = Case(analysis, alignment, options, made.settings.made_with.get("detector", "") if video else "")
+    detector = made.settings.made_with.get("detector", "") if video else ""
+    case = Case(analysis, alignment, options, detector, how.renderer)
     motion_frames = int(made.settings.report["motion_frames"])
     return (
         *assess_pose(case),

@@ -59,11 +59,8 @@ def check_hands(case: Case) -> Finding:
     if not missing.any():
         return Finding("green", "hands", "Every hand in the picture is found.", value=share)
     level = level_above(share, HANDS_AMBER, HANDS_RED)
-    advice = (
-        ""
-        if level == "green"
-        else "; the renderer invents its fingers there: check these frames, or light hands better"
-    )
+    invented = " the renderer invents its fingers there:" if case.renderer == "diffusion" else ""
+    advice = "" if level == "green" else f";{invented} check these frames, or light hands better"
     sentence = f"{capital(where(missing, case.options.fps))} a hand in the picture is not found{advice}."
     return Finding(level, "hands", sentence, runs(missing), share)
 

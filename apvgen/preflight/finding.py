@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from apvgen.align import Alignment, Analysis
+from apvgen.backbones.options import RendererName
 from apvgen.config import Options
 from apvgen.types import Track
 
@@ -56,12 +57,14 @@ class Case:
     """An analysed project, as the checks of what was found take it.
 
     detector: name of the one that made the driving motion; empty where unknown, as with a motion file.
+    renderer: what the render is planned with; diffusion is the one that invents what it is not told.
     """
 
     analysis: Analysis
     alignment: Alignment
     options: Options
     detector: str = ""
+    renderer: RendererName = "diffusion"
 
     @property
     def face_height(self) -> float:

@@ -84,8 +84,8 @@ def check_proportions(case: Case) -> Finding:
         return Finding(level, "proportions", "Head and shoulders fit the photo.", value=ratio)
     way = "larger" if ratio > 1 else "smaller"
     sentence = (
-        f"The moving {name} {verb} {abs(ratio - 1):.0%} {way} than the photo's, so the person may change; use a photo "
-        "and a video taken from the same distance and side, or correct the face's size in the adjust panel."
+        f"The moving {name} {verb} {100 * abs(ratio - 1):.0f} % {way} than the photo's, so the person may change; "
+        "use a photo and a video taken from the same distance and side, or correct the face's size in the adjust panel."
     )
     return Finding(level, "proportions", sentence, value=ratio)
 
@@ -110,7 +110,7 @@ def check_lips(case: Case) -> Finding:
     if not np.isfinite(kept):
         return Finding("amber", "lips", "The voice never opens the mouth; check that the right recording was given.")
     level = level_below(kept, LIPS_KEPT_AMBER, LIPS_KEPT_RED)
-    much = f"{min(kept, 9.99):.0%} of what the voice asks for"
+    much = f"{100 * min(kept, 9.99):.0f} % of what the voice asks for"
     advice = "" if level == "green" else "; choose the steady face alignment"
     return Finding(level, "lips", f"The lips open by {much}{advice}.", value=kept)
 

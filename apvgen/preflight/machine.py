@@ -53,7 +53,7 @@ def _ready(how: RenderOptions) -> str:
 def check_time(expected: Estimate, how: RenderOptions) -> Finding:
     """value: seconds."""
     level = level_above(expected.seconds, TIME_AMBER, TIME_RED)
-    source = "as the last render here went" if expected.measured else "a rough guess until one render here was timed"
+    source = "as renders on this machine went" if expected.measured else "a rough guess: none was timed on this machine"
     advice = "" if level == "green" else f"; {_quicker(how)}"
     sentence = f"The render takes about {duration(expected.seconds)} on {expected.device} ({source}){advice}."
     return Finding(level, "time", sentence, value=expected.seconds)

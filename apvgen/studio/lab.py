@@ -202,4 +202,9 @@ def _before_after(before: str, after: str) -> str:
 
 def _range(values: np.ndarray, unit: str) -> str:
     known = values[np.isfinite(values)]
-    return f"{known.min():.4g} to {known.max():.4g} {unit}" if len(known) else "no face"
+    return f"{_three(known.min())} to {_three(known.max())} {unit}" if len(known) else "no face"
+
+
+def _three(value: float) -> str:
+    """Three significant digits, never with an exponent."""
+    return np.format_float_positional(value, 3, fractional=False, trim="-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Literal
@@ -15,6 +16,8 @@ from apvgen.studio.words import doing
 
 Tone = Literal["quiet", "good", "fair", "bad"]
 
+_CODE = re.compile(r"`[^`]+`|python -m apvgen(?: [\w.-]*\w)+(?=[.;,)]|$)|(?<![\w-])--[a-z][\w-]+")
+
 JPEG_QUALITY = 88
 BARS = 96
 FILMSTRIP = 5
@@ -23,7 +26,12 @@ FILMSTRIP = 5
 def say(text: str, tone: Tone = "quiet") -> str:
     """One line of text."""
     role = "alert" if tone == "bad" else "status"
-    return f'<p class="say {tone}" role="{role}">{escape(text)}</p>'
+    return f'<p class="say {tone}" role="{role}">{prose(text)}</p>'
+
+
+def prose(text: str) -> str:
+    """Text in which commands, options and what stands between backticks look like code."""
+    return _CODE.sub(lambda found: f"<code>{found[0].strip('`')}</code>", escape(text))
 
 
 def bar(progress: Progress) -> str:

@@ -55,7 +55,7 @@ def chosen(event: gr.EventData) -> tuple[int, str]:
 
 def _button(viewer: Viewer, person: int, followed: bool) -> str:
     image = f'<img src="{markup.data_url(portrait(viewer, person))}" alt="">'
-    note = "followed now" if followed else f"person {person}"
+    note = f"person {person}{', followed now' if followed else ''}"
     pressed = f'data-person="{person}" aria-pressed="{str(followed).lower()}"'
     return f'<button {pressed} title="Follow person {person}">{image}{note}</button>'
 

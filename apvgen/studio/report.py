@@ -44,7 +44,7 @@ def _line(finding: Finding) -> str:
     jumps = _jumps(finding.frames) if finding.level != "green" else ""
     return (
         f'<li><span class="what">{escape(finding.topic.capitalize())}</span>'
-        f'<span class="mark {tone}" title="{SAYS[finding.level]}">{escape(finding.sentence)}{jumps}</span></li>'
+        f'<span class="mark {tone}" title="{SAYS[finding.level]}">{markup.prose(finding.sentence)}{jumps}</span></li>'
     )
 
 

@@ -20,6 +20,7 @@ SIZES = {
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
 MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]
+UNTIL = "end, s"
 SMOOTHING = "Smoothing of the face's size, in frames"
 MODE_HELP = "Steady keeps all of the lips' movement; the paper's way mutes the jaw."
 ROTATIONS = [("the dancer's", "driving"), ("the voice model's", "voice"), ("none, straight ahead", "none")]
@@ -81,7 +82,7 @@ def build() -> Panel:
                 precision=0,
                 minimum=0,
                 label="Person to follow",
-                info="0 is the largest in the video, 1 the next.",
+                info="0 is the largest in the video, 1 the next; after the analysis they are shown below, so numbered.",
             ),
             gr.Number(
                 _DEFAULT.seed,
@@ -98,7 +99,7 @@ def _span(what: str) -> tuple[gr.Number, gr.Textbox]:
     with gr.Row(elem_classes="span"):
         return (
             gr.Number(0, minimum=0, step=0.1, label=f"Use the {what} from, s", min_width=90),
-            optional.field("to, s", "its end"),
+            optional.field(UNTIL, "its end"),
         )
 
 
@@ -163,7 +164,7 @@ def restored(options: Options) -> tuple:
 
 def _trim(start: float | None, stop: str) -> Trim:
     """Seconds as a person writes them: 0.1 is a tenth, not the nearest number of a computer."""
-    return Trim(Fraction(str(start or 0)), optional.number(stop, "to, s"))
+    return Trim(Fraction(str(start or 0)), optional.number(stop, UNTIL))
 
 
 def _seconds(trim: Trim) -> tuple[float, str]:

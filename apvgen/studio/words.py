@@ -21,6 +21,16 @@ STAGES = {
     "preview": "Drawing the preview",
     "comparison": "Laying the videos side by side",
 }
+ONE_HAND = "A hand found"
+"""All that reports of earlier versions tell of the hands."""
+SHARES = {
+    "Body found": "share_with_body",
+    ONE_HAND: "share_with_hands",
+    "Left hand found": "share_with_left_hand",
+    "Right hand found": "share_with_right_hand",
+    "Face found": "share_with_face",
+    "Face drawn": "share_with_drawn_face",
+}
 UNITS = {"denoise": "pass"}
 UNEXPECTED = "Something went wrong that should not have; the program's log says what. Trying again may help."
 STOPPED = "Stopped. Nothing unfinished was kept."
@@ -76,14 +86,12 @@ def _left(seconds: float | None) -> str:
 def findings(report: Mapping[str, float]) -> list[tuple[str, str, float | None]]:
     """The report of an analysis as (what, how much, share): share in [0, 1] where more is better, else None."""
     frames, seconds = int(report["frames"]), float(report["seconds"])
-    shares = {
-        "Body found": "share_with_body",
-        "Hands found": "share_with_hands",
-        "Face found": "share_with_face",
-        "Face drawn": "share_with_drawn_face",
-    }
     lines = [("Length", f"{seconds:.2f} s, {frames} frames at {frames / seconds:.4g} a second", None)]
-    lines += [(what, f"in {share(report[key])} of the frames", report[key]) for what, key in shares.items()]
+    lines += [
+        (what, f"in {share(report[key])} of the frames", report[key]) for what, key in SHARES.items() if key in report
+    ]
+    if "share_with_left_hand" in report:
+        lines = [line for line in lines if line[0] != ONE_HAND]
     kept = report["lip_gap_kept"]
     much = "not known: the voice never opens the mouth" if kept is None else f"{share(kept)} of what the voice asks for"
     return [*lines, ("Lip opening kept", much, kept)]
