@@ -5,6 +5,14 @@ from studio_browser import analyse, pictures, use_example
 
 pytestmark = pytest.mark.browser
 
+WRIST = """document.querySelector('#editor circle[data-part="body"][data-point="4"]')"""
+SPEC = "document.querySelector('#editor .editor').dataset.spec"
+"""What the editor shows; every change to the project changes it."""
+PLACED = f"place => ['cx', 'cy'].every((name, k) => Number({WRIST}.getAttribute(name)) === Number(place[k]))"
+TURN = "() => new Promise(done => setTimeout(done, 60))"
+TURNS = 12
+"""Of the page's clock, as the editor counts them: it would have asked by then."""
+
 
 @pytest.fixture
 def editor(tab):
@@ -56,6 +64,70 @@ def test_a_dragged_point_changes_the_pose_is_undone_and_survives_a_reload(editor
     editor.locator("#adjust").get_by_role("button", name="Undo").click()
     editor.get_by_text("As analysed.").wait_for()
     assert place(wrist(editor)) == start
+
+
+def test_keys_undo_and_redo_one_step_each_also_from_the_frame_field(editor):
+    places = [place(wrist(editor))]
+    for right in (20, 25, 30):
+        before = editor.evaluate(SPEC)
+        drag(editor, wrist(editor), right, -10)
+        editor.wait_for_function(f"before => {SPEC} !== before", arg=before)
+        places.append(place(wrist(editor)))
+    for keys, step in ((("Control+z",) * 3, 0), (("Control+Shift+z", "Control+y"), 2)):
+        for key in keys:
+            editor.keyboard.press(key)
+        wait_for_place(editor, places[step])
+    field = editor.locator("#frame input[type=number]")
+    field.fill("0")
+    field.press("Control+z")
+    wait_for_place(editor, places[1])
+    assert field.input_value() == "0"
+    typed = editor.get_by_label("Frames around it, to either side")
+    typed.press_sequentially("7")
+    typed.press("Control+z")
+    typed.blur()
+    for _ in range(TURNS):
+        editor.evaluate(TURN)
+    assert place(wrist(editor)) == places[1]
+
+
+def wait_for_place(page, wanted):
+    page.wait_for_function(PLACED, arg=[str(value) for value in wanted])
+
+
+def count_asked(page, answer=None):
+    """How often the editor asks for a frame from now on; `answer` in place of the studio's."""
+    asked = []
+
+    def see(route):
+        if route.request.post_data_json.get("fn_name") != "editor_frame":
+            return route.continue_()
+        asked.append(route.request.post_data_json["data"])
+        return route.continue_() if answer is None else route.fulfill(json=answer)
+
+    page.route("**/component_server/**", see)
+    return asked
+
+
+def test_without_a_project_the_editor_says_what_it_is_for_and_asks_nothing(tab):
+    asked = count_asked(tab)
+    tab.get_by_text("Adjust: drag points").click()
+    tab.get_by_text("the points of every frame can be dragged here").wait_for()
+    for _ in range(TURNS):
+        tab.evaluate(TURN)
+    assert not asked
+
+
+def test_an_error_is_said_in_the_editor_and_not_asked_for_again(editor):
+    asked = count_asked(editor, {"error": "That frame is damaged."})
+    editor.keyboard.press("ArrowRight")
+    editor.locator("#editor").get_by_text("That frame is damaged.").wait_for()
+    for _ in range(TURNS):
+        editor.evaluate(TURN)
+    assert [one["t"] for one in asked] == [1]
+    editor.unroute_all()
+    editor.keyboard.press("ArrowRight")
+    editor.locator('#editor .editor[data-at="2"] circle').first.wait_for()
 
 
 def test_the_editor_follows_the_frame_slider(editor):
