@@ -15,7 +15,7 @@ import numpy as np
 from apvgen.errors import InputError, NoPersonError
 from apvgen.keypoints import Detector
 from apvgen.media import probe_video, read_audio
-from apvgen.retarget import map_motion
+from apvgen.retarget import HAIR, map_motion
 from apvgen.types import HW, Affine, Audio, Motion, Track
 from train.examples import Clip, Kind
 from train.journal import Rejection
@@ -26,11 +26,11 @@ from train.sources import LIMITS, Footage, Source, open_footage
 VOICE_RATE = 16_000
 """What wav2vec2 and SyncNet take."""
 
-_ROOM = 2.2
+_ROOM = 2.3
 """Side of a close-up in heights of its face mesh, for hair and shoulders: about as VFHQ cuts."""
 
-_EXTENT = 1.3
-"""Side of a close-up in sizes of all that the face passes over: hair is more than the mesh."""
+_EXTENT = 1.1
+"""Side of a close-up in sizes of all that the head passes over, hair included."""
 
 _SHARPNESS_SAMPLES = 8
 
@@ -133,10 +133,11 @@ def _judge(recipe: Recipe, quality: Quality) -> None:
 
 def _close_up(faces: np.ndarray, hw: HW) -> tuple[int, int, int, int]:
     """The square (left, top, right, bottom) around the faces `[T, 4]` of a clip, inside the picture."""
-    low, high = np.nanmin(faces[:, :2], 0), np.nanmax(faces[:, 2:], 0)
-    height = np.nanmedian(faces[:, 3] - faces[:, 1])
-    side = min(max(_ROOM * height, _EXTENT * (high - low).max()), *hw)
-    if (high - low).max() > side:
+    sizes = faces[:, 2:] - faces[:, :2]
+    low = np.nanmin(faces[:, :2] - HAIR * sizes, 0)
+    high = np.nanmax(faces[:, 2:] + HAIR * sizes * (1, 0), 0)
+    side = min(max(_ROOM * np.nanmedian(sizes[:, 1]), _EXTENT * (high - low).max()), *hw)
+    if (np.nanmax(faces[:, 2:], 0) - np.nanmin(faces[:, :2], 0)).max() > side:
         raise _Rejected("the head moves too far to stay in one picture")
     whole, side = np.array(hw[::-1]), floor(side)
     corner = np.clip(((low + high - side) / 2).round().astype(int), 0, whole - side).tolist()
