@@ -1,7 +1,7 @@
 """Looking at frames in the browser: keys, playing, jumping, and the curves of the lab."""
 
 import pytest
-from studio_browser import PATIENCE, analyse, pictures, use_example, visit
+from studio_browser import PATIENCE, analyse, pictures, use_example, visit, wait_for_other_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -73,11 +73,73 @@ def test_space_plays_in_time_with_the_voice_and_pauses_where_it_is(inspect):
         )
         assert t == pytest.approx(heard, abs=25)  # a busy browser is slow to draw the slider, but does not fall behind
     assert inspect.evaluate("shown.size") >= 2  # how many more depends on the machine
+    assert play_button(inspect) == "Pause"
     inspect.keyboard.press(" ")
     stopped = frame(inspect)
     wait_for_frame(inspect, stopped)
     inspect.wait_for_timeout(300)
     assert frame(inspect) == stopped
+
+
+def play_button(page):
+    """What it says, in accordance with whether it is pressed."""
+    said, pressed = page.locator("[data-do=play]").evaluate("b => [b.textContent, b.getAttribute('aria-pressed')]")
+    assert (said, pressed) in (("Play", "false"), ("Pause", "true"))
+    return said
+
+
+def test_the_play_button_says_what_it_does_however_playing_ends(inspect):
+    button = inspect.locator("[data-do=play]")
+    button.click()
+    inspect.wait_for_function(PLAYING)
+    assert play_button(inspect) == "Pause"
+    for _ in range(3):  # a voice that is stopped before it begins is nothing to complain about
+        inspect.keyboard.press(" ")
+        inspect.keyboard.press(" ")
+    inspect.locator("#frame input[type=range]").click(position={"x": 200, "y": 2})
+    inspect.wait_for_function(f"!({PLAYING})")
+    assert play_button(inspect) == "Play"
+    inspect.locator("#frame input[type=number]").fill("128")
+    wait_for_frame(inspect, 128)
+    button.click()
+    inspect.wait_for_function(f"!({PLAYING}) && document.querySelector('#frame input[type=range]').value === '130'")
+    assert play_button(inspect) == "Play"
+
+
+@pytest.mark.parametrize(("typed", "becomes"), [("-3", 0), ("12.5", 13), ("", 5), ("999", 130), ("007", 7)])
+def test_what_is_typed_as_a_frame_becomes_the_nearest_one_without_a_complaint(inspect, typed, becomes):
+    field = inspect.locator("#frame input[type=number]")
+    field.fill("5")
+    wait_for_frame(inspect, 5)
+    field.press("Control+a")
+    field.press("Delete")
+    field.press_sequentially(typed)
+    field.press("Enter")
+    wait_for_frame(inspect, becomes)
+    assert field.input_value() == str(becomes)
+    inspect.keyboard.press("ArrowLeft")  # the field is left, and keys step again
+    wait_for_frame(inspect, max(becomes - 1, 0))
+    assert inspect.locator(".toast-body").count() == 0
+
+
+def test_the_browsers_own_undo_moves_no_frame(inspect):
+    field = inspect.locator("#frame input[type=number]")
+    field.click()
+    field.press("Control+a")
+    field.press_sequentially("42")
+    wait_for_frame(inspect, 42)
+    field.press("Control+z")
+    field.press("Tab")
+    assert (frame(inspect), field.input_value()) == (42, "42")
+
+
+def test_every_chosen_layer_shows_a_tick(inspect):
+    boxes = inspect.locator("#layers input")
+    for box in boxes.all():
+        box.check()
+    ticks = boxes.evaluate_all("all => all.map(one => getComputedStyle(one).backgroundImage)")
+    assert len(ticks) == 6
+    assert all(tick.startswith("url(") for tick in ticks)
 
 
 def test_playing_ends_at_the_last_frame_and_begins_again(inspect):
@@ -105,12 +167,34 @@ def test_stepping_moves_nothing_on_the_page(inspect):
         assert places() == before
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_zooming_and_hiding_pictures_moves_nothing_below_them(inspect, width):
+    def below():
+        return inspect.locator("#layers").evaluate("e => e.getBoundingClientRect().top + scrollY")
+
+    inspect.set_viewport_size({"width": width, "height": 900})
+    before = below()
+    for zoom in ("Face", "Left hand", "All"):
+        shown = pictures(inspect)
+        inspect.locator("#zoom").get_by_label(zoom, exact=True).check()
+        wait_for_other_pictures(inspect, shown)
+        assert below() == before
+    for left, name in ((3, "Pose frame"), (2, "Pose on the photo"), (1, "Face from the voice")):
+        inspect.get_by_label(name, exact=True).uncheck()
+        inspect.wait_for_function(f"document.querySelectorAll('#pictures img').length === {left}")
+        assert below() == before
+    while inspect.locator("#layers input:checked").count():
+        inspect.locator("#layers input:checked").first.uncheck()
+    inspect.get_by_text("Everything is switched off").wait_for()
+    assert below() == before
+
+
 def test_a_close_up_shows_other_pictures_of_the_same_frame(inspect):
     whole = pictures(inspect)
     inspect.keyboard.press("Shift+ArrowRight")
     wait_for_frame(inspect, 10)
     inspect.locator("#zoom").get_by_label("Face", exact=True).check()
-    inspect.wait_for_function("document.querySelector('.pictures').classList.contains('square')")
+    wait_for_other_pictures(inspect, whole)
     wait_for_frame(inspect, 10)
     assert not set(pictures(inspect)) & set(whole)
 
@@ -124,8 +208,8 @@ def test_a_frame_to_look_at_is_jumped_to_and_comes_into_view(inspect):
     wanted = inspect.locator("#worst [data-frame]").nth(3)
     wanted.click()
     wait_for_frame(inspect, wanted.get_attribute("data-frame"))
-    box = inspect.locator("#pictures").bounding_box()
-    assert box["y"] >= 0
+    inspect.wait_for_function("document.querySelector('.transport').getBoundingClientRect().top >= 0")
+    assert inspect.locator("#pictures").bounding_box()["y"] < 300
 
 
 def test_a_click_on_a_curve_jumps_and_smoothing_redraws_it(inspect):
