@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 
 from apvgen import tracks
 from apvgen.config import Options, Trim
-from apvgen.media import VideoReader, read_audio
+from apvgen.errors import InputError
+from apvgen.media import VideoReader, probe_video, read_audio
 from apvgen.media.video import begun_too_late
 from apvgen.timeline import frames_for, shown_at
 from apvgen.types import Audio, Motion
@@ -19,6 +21,38 @@ MOTION_SUFFIX = ".npz"
 
 ANALYSIS_SIDE = 1280
 """Driving frames larger than this are reduced before detection: MediaPipe's networks see at most 256 px anyway."""
+
+
+LEEWAY = Fraction(1, 10)
+"""Seconds by which a trim may end after its input: lengths are shown to a tenth."""
+
+
+def check_trims(inputs: Mapping[str, Path], options: Options) -> None:
+    """Raise InputError for a trim of `driving` or `voice` that ends after its input does.
+
+    inputs: role -> path. Raises MediaError, LimitError for files that cannot be read.
+    """
+    checked = {"driving": (options.driving_trim, _driving_seconds), "voice": (options.voice_trim, _voice_seconds)}
+    for role, (trim, seconds_of) in checked.items():
+        if trim.stop is None or role not in inputs:
+            continue
+        path, seconds = inputs[role], seconds_of(inputs[role], options)
+        if trim.stop > seconds + LEEWAY:
+            raise InputError(
+                f"{path.name} lasts {float(seconds):.2f} s, so it cannot be used up to {float(trim.stop):.2f} s; "
+                "end earlier, or give no end."
+            )
+
+
+def _driving_seconds(path: Path, options: Options) -> Fraction:
+    if path.suffix.lower() != MOTION_SUFFIX:
+        return probe_video(path, options.limits).duration
+    motion = tracks.load_motion(path)
+    return len(motion) / motion.fps
+
+
+def _voice_seconds(path: Path, options: Options) -> Fraction:
+    return read_audio(path, options.limits).duration
 
 
 def read_voice(path: Path, options: Options, rate: int | None = None) -> Audio:

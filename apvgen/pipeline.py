@@ -22,7 +22,7 @@ from apvgen.config import AlignOptions, Options
 from apvgen.edits import Edits
 from apvgen.errors import NoPersonError
 from apvgen.exchange import Reading
-from apvgen.inputs import MOTION_SUFFIX, open_driving, read_motion, read_voice
+from apvgen.inputs import MOTION_SUFFIX, check_trims, open_driving, read_motion, read_voice
 from apvgen.keypoints.cache import cached_detection
 from apvgen.media import VideoReader, check_voice, content_hash, read_image
 from apvgen.progress import OnProgress, silent
@@ -100,6 +100,7 @@ class Animator:
 
     def _analyse(self, inputs: Mapping[str, Path], folder: Path, on_progress: OnProgress) -> Project:
         options = self.options
+        check_trims({role: Path(path) for role, path in inputs.items()}, options)
         audio = read_voice(Path(inputs["voice"]), options, VOICE_RATE)
         check_voice(audio)
         frames = frames_for(audio.duration, options.fps)

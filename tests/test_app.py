@@ -1,6 +1,7 @@
 """The studio as a person meets it: `python app.py` in headless Chromium, with the bundled example."""
 
 import re
+import shutil
 import time
 
 import pytest
@@ -72,7 +73,37 @@ def test_a_wrong_file_gets_one_clear_sentence_and_can_be_changed(tab, tmp_path):
     tab.locator("#card-reference input[type=file]").set_input_files(app.EXAMPLE / "photo.jpg")
     tab.get_by_text("340 × 510 px").wait_for()
     tab.get_by_role("button", name="Analyse").click()
-    tab.get_by_text("No motion and no voice was chosen yet").wait_for()
+    refused = tab.get_by_text("No motion and no voice was chosen yet")
+    refused.wait_for()
+    tab.get_by_role("button", name="Use the bundled example").click()
+    refused.wait_for(state="detached")
+
+
+def test_other_files_than_those_of_the_open_project_are_told_from_it(tab, tmp_path):
+    use_example(tab)
+    analyse(tab)
+    earlier = tab.get_by_text("earlier files: photo.jpg, motion.npz, voice.wav")
+    assert earlier.count() == 0
+    shutil.copy(app.EXAMPLE / "photo.jpg", tmp_path / "other.jpg")
+    with (tmp_path / "other.jpg").open("ab") as file:
+        file.write(b"1")
+    tab.locator("#card-reference").get_by_role("button", name="Change").click()
+    tab.locator("#card-reference input[type=file]").set_input_files(tmp_path / "other.jpg")
+    tab.get_by_text("other.jpg", exact=True).wait_for()
+    tab.wait_for_function("document.body.innerText.split('earlier files: photo.jpg, motion.npz').length === 3")
+    assert tab.locator("#render").get_by_text("This renders the earlier files").is_visible()
+    tab.get_by_role("button", name="Use the bundled example").click()
+    earlier.first.wait_for(state="hidden")
+    tab.wait_for_function("!document.body.innerText.includes('earlier files')")
+
+
+def test_options_that_differ_from_the_defaults_are_counted_on_the_closed_drawer(tab):
+    tab.get_by_role("button", name="Options").click()
+    choose(tab, "Size of the result", "320 × 512 px")
+    choose(tab, "Frames a second", "30")
+    tab.get_by_role("button", name="Options, 2 changed").wait_for()
+    choose(tab, "Frames a second", "25")
+    tab.get_by_role("button", name="Options, 1 changed").wait_for()
 
 
 def test_a_render_can_be_stopped_and_started_again(tab):

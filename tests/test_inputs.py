@@ -9,7 +9,7 @@ import soundfile
 
 from apvgen.config import Options, Trim
 from apvgen.errors import InputError
-from apvgen.inputs import open_driving, read_motion, read_voice
+from apvgen.inputs import check_trims, open_driving, read_motion, read_voice
 from apvgen.media import write_video
 from apvgen.tracks import save_motion
 
@@ -74,3 +74,15 @@ def test_a_trim_beyond_the_end_says_how_long_the_input_is(video, voice, start):
 def test_an_impossible_trim_is_refused(start, stop):
     with pytest.raises(ValueError, match="must end after it begins"):
         Trim(Fraction(start), None if stop is None else Fraction(stop))
+
+
+@pytest.mark.parametrize(("role", "seconds"), [("driving", 4), ("voice", 2), ("motion", Fraction(12, 25))])
+def test_a_trim_that_ends_after_the_input_is_refused_beyond_a_tenth_of_a_second(
+    video, voice, analysis, tmp_path, role, seconds
+):
+    save_motion(tmp_path / "m.npz", analysis.driving)
+    given = {"driving": tmp_path / "m.npz" if role == "motion" else video, "voice": voice}
+    trim = "voice_trim" if role == "voice" else "driving_trim"
+    check_trims(given, trimmed(**{trim: Trim(Fraction(0), seconds + Fraction(1, 10))}))
+    with pytest.raises(InputError, match=rf"lasts {float(seconds):.2f} s, so it cannot be used up to"):
+        check_trims(given, trimmed(**{trim: Trim(Fraction(0), seconds + Fraction(1, 5))}))

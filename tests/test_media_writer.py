@@ -1,4 +1,7 @@
+import os
 import stat
+import subprocess
+import sys
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -9,6 +12,7 @@ import pytest
 from apvgen.config import Limits
 from apvgen.errors import MediaError, OutputError
 from apvgen.media import VideoReader, probe_video, read_audio, read_metadata, write_video
+from apvgen.media.writer import remove_abandoned
 from apvgen.types import Audio
 
 LIMITS = Limits()
@@ -303,3 +307,27 @@ def test_a_real_film_is_written_and_read_back(media, tmp_path):
     assert 10 * np.log10(255**2 / error) > 36
     heard = read_audio(path, LIMITS, 16000).samples[0, :32000]
     assert np.corrcoef(heard, sound.samples[0, :32000])[0, 1] > 0.99
+
+
+def test_what_a_killed_program_left_is_removed_and_a_running_ones_stays(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    running, own, finished = os.getppid(), os.getpid(), tmp_path / "draft.mp4"
+    left = [f".draft.mp4.{name}.partial" for name in ("0123abcd", f"{killed.pid}-0123abcd", f"{own}-0123abcd")]
+    kept = [f".draft.mp4.{running}-0123abcd.partial", ".other.partial", finished.name]
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    assert remove_abandoned(tmp_path) == 3
+    assert {path.name for path in tmp_path.iterdir()} == set(kept)
+    assert remove_abandoned(tmp_path) == 0
+
+
+def test_an_unfinished_video_bears_the_name_that_is_removed(tmp_path):
+    def killed():
+        yield from noise(1)
+        assert remove_abandoned(tmp_path) == 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(tmp_path / "draft.mp4", killed(), Fraction(25))
+    assert not list(tmp_path.iterdir())

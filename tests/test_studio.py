@@ -197,7 +197,7 @@ def test_how_an_analysis_ended_is_not_told_of_a_render(studio, opened):
 
 def test_a_reloaded_page_finds_its_project_in_a_restarted_program(studio, opened):
     restarted = Studio(studio.store, studio.analyser, studio.backbone, studio.example)
-    name, running, note, *values = page.reopen(restarted, opened, "", *LOOKS)
+    name, running, note, _, *values = page.reopen(restarted, opened, "", *LOOKS)
     assert (name, running, note) == (opened, "", "")
     assert values[: len(DEFAULTS)] == list(DEFAULTS)
     photo = values[len(DEFAULTS)]

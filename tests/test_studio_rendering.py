@@ -7,9 +7,10 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
-from scripted_studio import ended, followed
+from scripted_studio import LOOKS, ended, followed
 from tiny_checkpoint import make_tiny_checkpoint
 
 from apvgen import pipeline
@@ -103,6 +104,36 @@ def test_what_a_page_of_an_earlier_start_sends_is_answered_in_the_status(studio,
     said = rendering.start(studio, opened, "gone", "fast", *DETAILS, True, False)
     assert "choose another" in said
     assert 'role="alert"' in said
+
+
+def test_what_a_killed_render_left_is_removed_when_its_project_is_opened_and_said_once(studio, opened):
+    left = studio.store.folder(opened) / ".draft.mp4.0123abcd.partial"
+    left.touch()
+    told = [page.reopen(studio, opened, "", *LOOKS)[3] for _ in range(2)]
+    assert rendering.INTERRUPTED in told[0]
+    assert told[1] == gr.skip()
+    assert not left.exists()
+
+
+def test_a_render_under_way_is_not_taken_for_a_killed_one(studio, opened, monkeypatch):
+    left, seen, go_on = (
+        studio.store.folder(opened) / ".draft.mp4.0123abcd.partial",
+        threading.Event(),
+        threading.Event(),
+    )
+
+    def render(*_):
+        left.touch()
+        seen.set()
+        go_on.wait(60)
+
+    monkeypatch.setattr(pipeline, "render", render)
+    rendering.start(studio, opened, rendering.DRAFT, "balanced", *DETAILS, True, False)
+    assert seen.wait(60)
+    told = page.reopen(studio, opened, "", *LOOKS)[3]
+    go_on.set()
+    assert told == gr.skip()
+    assert left.exists()
 
 
 def test_a_diffusion_render_is_followed_to_its_end_and_shown(studio, opened, checkpoints, scripted_render):

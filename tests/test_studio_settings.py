@@ -22,6 +22,15 @@ def test_options_come_back_as_they_were_chosen():
     assert settings.restored(settings.chosen(*values)) == values
 
 
+def test_the_closed_drawer_says_how_many_options_differ_from_the_defaults():
+    with gr.Blocks():
+        panel = settings.build()
+    assert len(panel.controls) == len(DEFAULTS)
+    assert settings.titled(*DEFAULTS).label == "Options"
+    changed = (*DEFAULTS[:3], None, "4", *DEFAULTS[5:14], 1, None)
+    assert settings.titled(*changed).label == "Options, 2 changed"
+
+
 def test_an_impossible_option_is_one_sentence():
     with pytest.raises(InputError, match="person counts from 0"):
         settings.chosen(*DEFAULTS[:14], -1, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -18,6 +20,9 @@ from apvgen.errors import OutputError
 from apvgen.media.encoder import Mp4Encoder
 from apvgen.media.source import PathLike, open_media
 from apvgen.types import Audio
+
+_PARTIAL = re.compile(r"\.(?:(\d+)-)?[0-9a-f]{8}\.partial$")
+"""Ends the name of an unfinished video: the process that writes it (earlier versions did not say), and chance."""
 
 
 def write_video(
@@ -44,7 +49,7 @@ def write_video(
     if rate <= 0:
         raise ValueError(f"frames need a positive rate, not {fps} a second")
     comment = json.dumps(metadata or {}, allow_nan=False)
-    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    partial = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
     try:
         with _reported(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +61,23 @@ def write_video(
         with suppress(OSError):
             partial.unlink()
     return target
+
+
+def remove_abandoned(folder: Path) -> int:
+    """Delete what `write_video` could not finish in a folder since its program was killed; how many files that was.
+
+    For a folder in which this process writes no video now; what other running processes write there stays.
+    """
+    import psutil
+
+    gone = 0
+    for path in folder.glob(".*.partial"):
+        named = _PARTIAL.search(path.name)
+        writer = int(named[1] or 0) if named else None
+        if writer in (0, os.getpid()) or (writer and not psutil.pid_exists(writer)):
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
 
 
 def check_output(path: PathLike) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import gradio as gr
 
+from apvgen import exchange
 from apvgen.config import Options
 from apvgen.errors import ApvgenError
+from apvgen.inputs import check_trims
 from apvgen.progress import OnProgress
 from apvgen.project import ROLES, Project
-from apvgen.studio import inputs, markup, settings, strip, words
+from apvgen.studio import inputs, markup, settings, stale, strip, words
 from apvgen.studio.context import Studio
 
 GOOD, FAIR = 0.95, 0.75
@@ -22,14 +24,17 @@ GOOD, FAIR = 0.95, 0.75
 
 @dataclass(frozen=True)
 class Panel:
+    """note: above the findings, whose files they are of."""
+
     strip: strip.Strip
+    note: gr.HTML
     findings: gr.HTML
 
 
 def build() -> Panel:
     """Lay out the button and, below it, room for what is found."""
     line = strip.build("analysis", gr.Button("Analyse", variant="primary", size="md", interactive=False, render=False))
-    return Panel(line, gr.HTML(shown(None), elem_id="findings"))
+    return Panel(line, stale.build(), gr.HTML(shown(None), elem_id="findings"))
 
 
 def start(studio: Studio, *values: object) -> tuple[str, str]:
@@ -37,6 +42,8 @@ def start(studio: Studio, *values: object) -> tuple[str, str]:
     try:
         files = inputs.paths(studio, values[: len(ROLES)])
         options = settings.chosen(*values[len(ROLES) :])
+        # Another tool's track is not read twice: the analysis reads it first of all.
+        check_trims({role: path for role, path in files.items() if not exchange.is_track(path)}, options)
     except ApvgenError as error:
         return "", markup.say(studio.sentence(error), "bad")
     name = studio.store.new_name()

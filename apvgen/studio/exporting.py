@@ -47,7 +47,7 @@ def build() -> Panel:
     form = gr.Dropdown(FORMATS, value="pose-video", label="Format", elem_id="export-format")
     source = gr.Radio(SOURCES, value="drawn", label="Pose")
     with gr.Row(elem_classes="actions"):
-        start = gr.Button("Export", size="md")
+        start = gr.Button("Export", size="md", interactive=False)
         download = gr.DownloadButton("Download", interactive=False, size="md", elem_id="exported")
     return Panel(form, source, start, download, gr.HTML(elem_classes="status"))
 
@@ -57,7 +57,12 @@ def wire(panel: Panel, studio: Studio, opened: gr.Textbox) -> None:
     outputs = [panel.download, panel.status]
     begun = panel.start.click(begin, None, outputs, queue=False, **QUIET)
     begun.then(bound(studio, exported), [opened, panel.form, panel.source], outputs, **GROUP, **QUIET)
-    opened.change(lambda: (gr.DownloadButton(value=None, interactive=False), ""), None, outputs, queue=False, **QUIET)
+    opened.change(emptied, opened, [*outputs, panel.start], queue=False, **QUIET)
+
+
+def emptied(name: str) -> tuple[gr.DownloadButton, str, gr.Button]:
+    """What the panel shows of a project that was just opened, or of none."""
+    return gr.DownloadButton(value=None, interactive=False), "", gr.Button(interactive=bool(name))
 
 
 def begin() -> tuple[gr.DownloadButton, str]:

@@ -92,12 +92,14 @@ def _build_card(role: str, wanted: Wanted) -> Card:
     return Card(file, look, again)
 
 
-def wire(panel: Panel, studio: Studio) -> None:
-    """Connect the cards and the example."""
+def wire(panel: Panel, studio: Studio) -> list[gr.events.Dependency]:
+    """Connect the cards and the example; the events after which other files are chosen."""
+    changes = [panel.example.click(bound(studio, example), None, panel.outputs, **QUIET)]
     for role, card in panel.cards.items():
-        card.file.upload(bound(studio, chosen, role), card.file, [card.look, card.again, card.file], **QUIET)
-        card.again.click(emptied, None, card.outputs, **QUIET)
-    panel.example.click(bound(studio, example), None, panel.outputs, **QUIET)
+        outputs = [card.look, card.again, card.file]
+        changes.append(card.file.upload(bound(studio, chosen, role), card.file, outputs, **QUIET))
+        changes.append(card.again.click(emptied, None, card.outputs, **QUIET))
+    return changes
 
 
 def chosen(studio: Studio, role: str, path: str) -> tuple:

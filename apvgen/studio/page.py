@@ -22,6 +22,7 @@ from apvgen.studio import (
     report,
     scrub,
     settings,
+    stale,
     strip,
 )
 from apvgen.studio.context import QUIET, Studio, bound
@@ -85,7 +86,7 @@ def build(studio: Studio) -> gr.Blocks:
     """The whole page, connected."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as blocks:
         page = _lay_out(studio)
-        inputs.wire(page.inputs, studio)
+        _wire_inputs(page, studio)
         scrub.wire(page.scrub, studio, page.opened)
         _wire_adjusting(page, studio)
         _wire_lab(page, studio)
@@ -118,6 +119,21 @@ def _lay_out(studio: Studio) -> Page:
             with gr.Column(elem_classes="sheet"):
                 exports = exporting.build()
     return Page(*names, cards, options, analysing, people, frames, adjusting, laboratory, reported, renders, exports)
+
+
+def _wire_inputs(page: Page, studio: Studio) -> None:
+    for changed in inputs.wire(page.inputs, studio):
+        cleared = changed.then(lambda: "", None, page.analysis.strip.status, queue=False, **QUIET)
+        _follow_files(cleared, page, studio)
+    drawer, controls = page.settings.drawer, page.settings.controls
+    altered = [control.change for control in controls]
+    counting = {"queue": False, "preprocess": False, "trigger_mode": "always_last", **QUIET}
+    gr.on(altered, settings.titled, controls, drawer, **counting)
+
+
+def _follow_files(changed: gr.events.Dependency, page: Page, studio: Studio) -> None:
+    given, told = [page.opened, *page.inputs.files], [page.analysis.note, page.rendering.note]
+    changed.then(bound(studio, stale.notes), given, told, **scrub.GROUP)
 
 
 def _wire_analysis(page: Page, studio: Studio) -> None:
@@ -163,7 +179,8 @@ def _follow_rendering(started: gr.events.Dependency, page: Page, studio: Studio)
 
 
 def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
-    outputs = [*page.names, page.analysis.strip.status, *page.settings.controls, *page.project_outputs]
+    said = [page.analysis.strip.status, page.rendering.strip.status]
+    outputs = [*page.names, *said, *page.settings.controls, *page.project_outputs]
     restored = blocks.load(bound(studio, reopen), [*page.names, *page.looks], outputs, js=RECALL, **QUIET)
     restored.then(ready, None, list(page.analysis.strip.starts), queue=False, **QUIET)
     blocks.load(rendering.offered, None, page.rendering.renderer, **QUIET)
@@ -174,6 +191,7 @@ def _wire_opening(page: Page, studio: Studio, blocks: gr.Blocks) -> None:
 
 def _follow_opening(opened: gr.events.Dependency, page: Page, studio: Studio) -> None:
     """What takes a moment, after the pictures of a project are there."""
+    _follow_files(opened, page, studio)
     opened.then(bound(studio, persons.shown), page.opened, page.persons, **scrub.GROUP)
     _follow_change(opened, page, studio)
 
@@ -229,13 +247,14 @@ def ready() -> gr.Button:
 
 
 def reopen(studio: Studio, opened: str, running: str, *look: object) -> tuple:
-    """What a tab had open, from its folder: names, status, options and all that shows a project."""
+    """What a tab had open, from its folder: names, statuses, options and all that shows a project."""
     made, note = _recalled(studio, opened)
     known = studio.board.get(strip.job_name("analysis", running))
     if running and known is None and studio.store.open(running) is None:
         running, note = "", markup.say(INTERRUPTED, "bad")
     options = settings.restored(made.settings.options) if made else settings.untouched()
-    return opened if made else "", running, note, *options, *shown(studio, made, *look)
+    names = opened if made else "", running
+    return *names, note, rendering.swept(studio, made), *options, *shown(studio, made, *look)
 
 
 def adopt(studio: Studio, unchanged: int, opened: str, running: str, *look: object) -> tuple:

@@ -14,12 +14,13 @@ from apvgen.backbones.options import PRESETS, RenderOptions
 from apvgen.config import Options
 from apvgen.errors import ApvgenError, InputError
 from apvgen.media import content_hash
+from apvgen.media.writer import remove_abandoned
 from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
 from apvgen.progress import OnProgress
 from apvgen.project import Project
 from apvgen.result import Handling
 from apvgen.sampler.settings import parse_schedule
-from apvgen.studio import markup, optional, strip
+from apvgen.studio import markup, optional, stale, strip
 from apvgen.studio.context import Studio
 
 Kind = Literal["draft", "diffusion", "preview", "comparison"]
@@ -37,6 +38,7 @@ ABOUT = (
     "quality. A preview lays everything that was found side by side; a comparison, the motion and what was rendered."
 )
 NONE_INSTALLED = "Diffusion needs a checkpoint; `python -m apvgen checkpoints list` says where to get one."
+INTERRUPTED = "The last render was interrupted; nothing unfinished was kept."
 DRAFT = "draft"
 QUALITIES = [("fast, 10 steps", "fast"), ("balanced, 18 steps", "balanced"), ("as in the paper, 25 steps", "paper")]
 UNCHECKED = {"preprocess": False}
@@ -49,8 +51,9 @@ _PAPER = PRESETS["paper"]
 
 @dataclass(frozen=True)
 class Panel:
-    """controls: in the order of `chosen`'s arguments."""
+    """controls: in the order of `chosen`'s arguments. note: above the buttons, whose files they render."""
 
+    note: gr.HTML
     strip: strip.Strip
     controls: tuple[gr.Component, ...]
     drawer: gr.Accordion
@@ -86,9 +89,9 @@ def build() -> Panel:
             gr.Button(label, variant=variant, size="md", interactive=False, render=False)
             for label, variant in zip(BUTTONS, ("primary", "secondary", "secondary"), strict=True)
         )
-        line = strip.build("render", *starts)
+        note, line = stale.build(), strip.build("render", *starts)
         gr.HTML(f'<p class="subdued">{CONSENT}</p>')
-    return Panel(line, (renderer, quality, *details, watermark), drawer, video, download)
+    return Panel(note, line, (renderer, quality, *details, watermark), drawer, video, download)
 
 
 def _details() -> tuple[gr.Component, ...]:
@@ -198,6 +201,14 @@ def _render(studio: Studio, made: Project, options: RenderOptions, handling: Han
     job = studio.board.get(strip.job_name("render", made.folder.name))
     out = made.folder / f"{backbone.name}.mp4"
     pipeline.render(made, out, on_progress, backbone, handling, job.see)
+
+
+def swept(studio: Studio, made: Project | None) -> str | dict:
+    """The status when a project is opened: whether a render was killed, whose unfinished video goes away here."""
+    job = made and studio.board.get(strip.job_name("render", made.folder.name))
+    if made is None or (job and not job.ended) or not remove_abandoned(made.folder):
+        return gr.skip()
+    return markup.say(INTERRUPTED)
 
 
 def shown(studio: Studio, made: Project | None) -> tuple:

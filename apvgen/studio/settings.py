@@ -20,6 +20,7 @@ SIZES = {
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
 MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]
+TITLE = "Options"
 UNTIL = "end, s"
 SMOOTHING = "Smoothing of the face's size, in frames"
 MODE_HELP = "Steady keeps all of the lips' movement; the paper's way mutes the jaw."
@@ -37,7 +38,7 @@ _DEFAULT = Options()
 
 @dataclass(frozen=True)
 class Panel:
-    """The controls, in the order of `chosen`'s arguments."""
+    """The controls, in the order of `chosen`'s arguments, and the drawer that they are in."""
 
     size: gr.Dropdown
     fps: gr.Dropdown
@@ -55,15 +56,19 @@ class Panel:
     isolate_vocals: gr.Checkbox
     person: gr.Number
     seed: gr.Number
+    drawer: gr.Accordion
 
     @property
     def controls(self) -> list[gr.Component]:
-        return list(vars(self).values())
+        return list(vars(self).values())[:CONTROLS]
+
+
+CONTROLS = len(fields(Panel)) - 1
 
 
 def build() -> Panel:
     """Lay the controls out in a closed drawer."""
-    with gr.Accordion("Options", open=False, elem_id="options"):
+    with gr.Accordion(TITLE, open=False, elem_id="options") as drawer:
         return Panel(
             gr.Dropdown(list(SIZES), value=_name_of(_DEFAULT.hw), label="Size of the result"),
             gr.Dropdown(RATES, value=str(_DEFAULT.fps), label="Frames a second"),
@@ -91,6 +96,7 @@ def build() -> Panel:
                 label="Seed",
                 info="Of blinks and brows; the same number gives the same video.",
             ),
+            drawer,
         )
 
 
@@ -173,7 +179,14 @@ def _seconds(trim: Trim) -> tuple[float, str]:
 
 def untouched() -> tuple:
     """Values that leave the controls as they are."""
-    return (gr.skip(),) * len(fields(Panel))
+    return (gr.skip(),) * CONTROLS
+
+
+def titled(*values: object) -> gr.Accordion:
+    """The drawer, which says when it is closed how many controls differ from the defaults, as those of the project
+    before may still do."""
+    changed = sum((value or 0) != (usual or 0) for value, usual in zip(values, restored(_DEFAULT), strict=True))
+    return gr.Accordion(label=f"{TITLE}, {changed} changed" if changed else TITLE)
 
 
 def _name_of(hw: tuple[int, int]) -> str | None:
