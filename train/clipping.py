@@ -88,6 +88,11 @@ def clip_key(source: Source, stretch: range) -> str:
     return f"{source.name}-{stretch.start:06d}"
 
 
+def source_name(key: str) -> str:
+    """The inverse: the name of the source that a clip comes from."""
+    return key.rpartition("-")[0]
+
+
 def _stretches(footage: Footage, recipe: Recipe) -> list[range]:
     longest = max(floor(recipe.seconds * footage.fps), 1)
     return [piece for shot in shots(footage.frames()) for piece in pieces(shot, longest)]

@@ -30,7 +30,7 @@ from apvgen.files import complete_or_absent
 from apvgen.keypoints import load_detector
 from apvgen.process import wait_calmly
 from train import clipping, journal
-from train.clipping import Recipe, Tools
+from train.clipping import Recipe, Tools, source_name
 from train.examples import Clip, Kind
 from train.fda_statistics import PAPER, read_maps
 from train.journal import Outcome, Rejection
@@ -55,6 +55,10 @@ class Share:
     def of(self, sources: list[Source]) -> list[Source]:
         return sources[self.process :: self.processes]
 
+    def name(self, kind: Kind) -> str:
+        """Of its shards and its journal."""
+        return f"{kind}-{self.process:03d}"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -68,12 +72,34 @@ class Done:
 
 def prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, share: Share, shard_bytes: int) -> Done:
     """Make the clips of this process's share that are not there yet. Raises OutputError where that fails."""
-    with _alone(out, f"{recipe.kind}-{share.process:03d}") as name:
-        return _prepare(share.of(sources), out, recipe, tools, name, shard_bytes)
+    present = _keys_by_source(out)
+    finished = journal.done(out, {key for keys in present.values() for key in keys})
+    left = [source for source in share.of(sources) if source.name not in finished]
+    clips, frames, begun = 0, 0, perf_counter()
+    with ShardWriter(out, share.name(recipe.kind), shard_bytes) as writer:
+        for source in tqdm(left, unit="source", disable=share.process > 0):
+            keys, rejected = list(present.get(source.name, ())), []
+            for made in clipping.prepare(source, recipe, tools, present.get(source.name, ())):
+                if isinstance(made, Clip):
+                    writer.write(made)
+                    keys.append(made.key)
+                    clips, frames = clips + 1, frames + len(made.frames)
+                else:
+                    rejected.append(made)
+            journal.append(out, share.name(recipe.kind), Outcome(source.name, tuple(keys), tuple(rejected)))
+    return Done(clips, frames, perf_counter() - begun, journal.write_rejected(out))
+
+
+def _keys_by_source(out: Path) -> dict[str, list[str]]:
+    """The clips in complete shards."""
+    keys: dict[str, list[str]] = {}
+    for entry in open_shards(out) if shard_paths(out) else ():
+        keys.setdefault(source_name(entry.key), []).append(entry.key)
+    return keys
 
 
 @contextmanager
-def _alone(out: Path, name: str) -> Iterator[str]:
+def alone(out: Path, name: str) -> Iterator[None]:
     """Keep a second run from writing shards of the same names. Raises InputError where one is under way."""
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / f".{name}.lock", timeout=0)
@@ -82,28 +108,9 @@ def _alone(out: Path, name: str) -> Iterator[str]:
     except Timeout as error:
         raise InputError(f"Another run prepares clips in {out}; wait for it, or choose another folder.") from error
     try:
-        yield name
+        yield
     finally:
         lock.release()
-
-
-def _prepare(sources: list[Source], out: Path, recipe: Recipe, tools: Tools, name: str, shard_bytes: int) -> Done:
-    present = {entry.key for entry in open_shards(out)} if shard_paths(out) else set()
-    finished = journal.done(out, present)
-    left = [source for source in sources if source.name not in finished]
-    clips, frames, begun = 0, 0, perf_counter()
-    with ShardWriter(out, name, shard_bytes) as writer:
-        for source in tqdm(left, unit="source", disable=not name.endswith("-000")):
-            keys, rejected = [key for key in present if key.startswith(f"{source.name}-")], []
-            for made in clipping.prepare(source, recipe, tools, present):
-                if isinstance(made, Clip):
-                    writer.write(made)
-                    keys.append(made.key)
-                    clips, frames = clips + 1, frames + len(made.frames)
-                else:
-                    rejected.append(made)
-            journal.append(out, name, Outcome(source.name, tuple(keys), tuple(rejected)))
-    return Done(clips, frames, perf_counter() - begun, journal.write_rejected(out))
 
 
 def keep_settings(out: Path, settings: dict[str, Any]) -> None:
@@ -165,13 +172,14 @@ def _run(given: dict[str, Any]) -> None:
     sources = find_sources(given["source"], given["videos"])
     painter = load_painter(given["painter"], state.local_process_index) if recipe.kind == "face" else Classical()
     tools = Tools(load_detector(given["detector"]), painter)
-    if state.is_main_process:
-        keep_settings(out, asdict(recipe) | {"detector": tools.detector.name, "painter": tools.painter.name})
-        for unfinished in out.glob(".*.tar"):
-            unfinished.unlink()
-    state.wait_for_everyone()
     share = Share(state.process_index, state.num_processes)
-    done = prepare(sources, out, recipe, tools, share, given["shard_mib"] << 20)
+    with alone(out, share.name(recipe.kind)):
+        if state.is_main_process:
+            keep_settings(out, asdict(recipe) | {"detector": tools.detector.name, "painter": tools.painter.name})
+            for unfinished in out.glob(".*.tar"):
+                unfinished.unlink()
+        state.wait_for_everyone()
+        done = prepare(sources, out, recipe, tools, share, given["shard_mib"] << 20)
     click.echo(_summary(done, out))
 
 
