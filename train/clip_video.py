@@ -1,6 +1,6 @@
 """A clip's pictures as bytes: near-lossless H.264, of which any stretch is decoded by itself.
 
-Full colour resolution (yuv444p), since a mouth is a few pixels wide once FDA has shrunk its face, and the colours of JPEG
+Full colour resolution (yuv444p), since a mouth is a few pixels wide once FDA has shrunk its face. The colours of JPEG
 (BT.601, full range), since OpenCV turns them to RGB four times as fast as FFmpeg does BT.709.
 """
 

@@ -14,7 +14,7 @@ import cv2
 from apvgen.errors import InputError
 from apvgen.types import HW
 from train.examples import Clip
-from train.shards import ShardWriter, open_shards
+from train.shards import ShardWriter, open_shards, shard_paths
 from train.synthetic.people import Split
 from train.synthetic.shots import Scene
 from train.synthetic.world import Outpainting, body_clip, clip_key, face_clip, speaking_dancer
@@ -51,7 +51,7 @@ def missing(folder: Path, order: Order) -> list[int]:
     Raises InputError where one of them has another size or length.
     """
     wanted = {order.key(index): index for index in range(order.count)}
-    there = {entry.key: entry for entry in open_shards(folder)} if any(folder.rglob("*.tar")) else {}
+    there = {entry.key: entry for entry in open_shards(folder)} if shard_paths(folder) else {}
     for entry in there.values():
         if entry.key in wanted and (tuple(entry.hw), entry.frames) != (order.hw, order.frames):
             raise InputError(
