@@ -1,18 +1,22 @@
 """The measured FDA maps: faces of face clips land where those of body clips are."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from train_toys import toy_config
 from training_clips import FPS, motion, pictures, track
 
 from apvgen.errors import InputError, NoPersonError
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.types import Motion, Track
+from train.config import MethodSettings
+from train.data import open_examples
 from train.examples import Clip
-from train.fda_statistics import FILE, PAPER, FdaDistribution, face_places, main, measure, read_maps
+from train.fda_statistics import FILE, PAPER, FdaDistribution, face_places, main, measure, read_maps, write_maps
 from train.outpaint import Classical, paint
 from train.shards import ShardWriter, open_shards
 
@@ -94,6 +98,17 @@ def test_the_command_writes_what_the_data_set_reads(folder):
     assert (maps.a_x, maps.a_y, maps.b_y) == pytest.approx((0.4, 0.4, 0.07), abs=1e-4)
     written = json.loads((folder / FILE).read_text())
     assert written["measured"] == {"hw": [96, 64], "body_clips": 3, "face_clips": 1}
+
+
+def test_training_draws_from_the_maps_it_is_told(folder):
+    config = toy_config(Path("unused"), folder)
+    paper = replace(config, data=replace(config.data, folder=folder))
+    measured = replace(
+        paper, data=replace(paper.data, maps="measured"), method=MethodSettings(reference_training=False)
+    )
+    write_maps(folder, (64, 64))
+    assert open_examples(paper, "mesh")["face"].options.maps == PAPER
+    assert open_examples(measured, "mesh")["face"].options.maps == read_maps(folder) != PAPER
 
 
 def test_what_cannot_be_measured_is_told(folder, tmp_path):

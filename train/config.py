@@ -20,6 +20,7 @@ PresetName = Literal["paper", "debug", "demo"]
 Precision = Literal["no", "bf16", "fp16"]
 Trained = Literal["all", "to_out_v", "control", "lora"]
 Optimiser = Literal["adamw", "adamw8bit"]
+MapsName = Literal["paper", "measured"]
 Schedule = Literal["constant_with_warmup", "cosine", "linear"]
 WeightsType = Literal["float32", "bfloat16", "float16"]
 
@@ -41,6 +42,9 @@ class DataSettings:
     """Every which frame of a clip is taken."""
     draws: int = 0
     """FDA maps and frame ranges that a clip is seen with; 0: others every time."""
+    maps: MapsName = "paper"
+    """Where FDA puts faces: at the paper's averages, or at those in the data's fda.json (python -m
+    train.fda_statistics)."""
     leave_out_short: bool = False
     """Train without clips that are shorter than an example, instead of refusing them."""
     latents: Path | None = None
@@ -51,6 +55,7 @@ class DataSettings:
     def __post_init__(self) -> None:
         if any(side <= 0 or side % SIDE_MULTIPLE for side in self.hw):
             raise ValueError(f"hw must be multiples of {SIDE_MULTIPLE} px, not {self.hw[0]} x {self.hw[1]}")
+        check_choice("maps", self.maps, MapsName)
         _check_least(self, frames=1, stride=1, draws=0, workers=0)
         if self.latents is not None and not self.draws:
             raise ValueError("latents can be kept of a limited number of draws only; add --draws 4, for example")

@@ -12,6 +12,7 @@ from train.batches import Examples
 from train.config import TrainConfig
 from train.dataset import BodyExamples, ExampleOptions, FaceExamples
 from train.examples import Kind
+from train.fda_statistics import PAPER, read_maps
 from train.shards import open_shards
 
 _CLASSES = {"face": FaceExamples, "body": BodyExamples}
@@ -40,6 +41,7 @@ def _options(config: TrainConfig, style: FaceStyle) -> ExampleOptions:
         stride=data.stride,
         fda=method.fda,
         outpaint=method.reference_training,
+        maps=read_maps(data.folder) if data.maps == "measured" else PAPER,
         draws=data.draws,
         style=style,
         seed=config.optimiser.seed,
