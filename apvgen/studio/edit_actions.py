@@ -20,7 +20,10 @@ from apvgen.studio.context import Studio
 from apvgen.studio.editor import LIMBS, editor
 from apvgen.studio.viewer import open_viewer
 
-HELP = "Drag a point, click one to choose it. Missing points of the body wait at the left edge. All is saved at once."
+HELP = (
+    "Drag a point, click one to choose it. Missing points of the body wait at the left edge. All is saved at once; "
+    "Ctrl+Z undoes."
+)
 EMPTY = '<div class="editor blank">After the analysis, the points of every frame can be dragged here.</div>'
 SPAN = ("From frame", "to frame")
 REACH = 6
