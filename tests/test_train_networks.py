@@ -2,8 +2,17 @@ import pytest
 import torch
 from tiny_checkpoint import tiny_models
 
+from apvgen.estimate.cost import PeakMemory
 from train.config import OptimiserSettings
-from train.networks import Denoiser, idle_parameters, make_trainable, parts_of, trained_parameters, without_adapters
+from train.networks import (
+    Denoiser,
+    checkpoint_gradients,
+    idle_parameters,
+    make_trainable,
+    parts_of,
+    trained_parameters,
+    without_adapters,
+)
 
 pytest_plugins = "train_fixtures"
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -11,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 FRAMES = 3
 
 
-def denoiser(gradient_checkpointing: bool = False) -> Denoiser:
+def denoiser() -> Denoiser:
     models = tiny_models()
-    return Denoiser(models.unet, models.control, gradient_checkpointing).train()
+    return Denoiser(models.unet, models.control).train()
 
 
 def inputs(keep_pose: float = 1.0) -> tuple[torch.Tensor, ...]:
@@ -57,13 +66,20 @@ def test_idle_weights_change_nothing():
 
 
 def test_gradient_checkpointing_changes_memory_alone():
-    gradients = []
-    for recomputed in (False, True):
-        model = make_trainable(denoiser(recomputed), OptimiserSettings())
-        model(*inputs()).square().sum().backward()
+    gradients, peaks, names = [], [], []
+    for again in (False, True):
+        model = make_trainable(denoiser(), OptimiserSettings())
+        if again:
+            checkpoint_gradients(model)
+        with PeakMemory([model]) as memory:
+            model(*inputs()).square().sum().backward()
         gradients.append([parameter.grad for parameter in trained_parameters(model)])
+        peaks.append(memory.peak)
+        names.append(list(model.state_dict()))
     for kept, again in zip(*gradients, strict=True):
         torch.testing.assert_close(kept, again, rtol=1e-4, atol=1e-5)
+    assert peaks[1] < 0.7 * peaks[0]
+    assert names[0] == names[1]
 
 
 def test_an_example_without_pose_is_what_the_sampler_s_unguided_half_computes():

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from apvgen.errors import ApvgenError, Cancelled
 from apvgen.process import wait_calmly
-from train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from apvgen.config import FaceStyle
+    from train.config import TrainConfig
+    from train.session import Session
 
 FAILED, STOPPED = 2, 130
 
@@ -32,22 +36,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
+    from accelerate import PartialState
+
+    from apvgen.model.checkpoint import read_info
+    from train.estimate import iteration_cost, remember_run, report
     from train.presets import parse
 
     config = parse(arguments)
-    click.echo(f"The checkpoint is {train(config)}")
+    state, init = PartialState(), read_info(config.init)
+    if state.is_main_process:
+        cost = iteration_cost(config, init)
+        click.echo(report(cost, config, state.device))
+    if config.estimate_only:
+        return
+    session = open_session(config, init.face_style)
+    folder = session.train()
+    if state.is_main_process:
+        remember_run(cost, config, state.device, session.pace)
+        click.echo(f"The checkpoint is {folder}")
 
 
-def train(config: TrainConfig) -> Path:
-    """Train as the settings say; the checkpoint's folder."""
-    from apvgen.model.checkpoint import read_info
+def open_session(config: TrainConfig, style: FaceStyle) -> Session:
+    """A run on the data that its settings name. style: how the checkpoint's faces are drawn."""
     from train.data import frame_rate, open_examples
     from train.session import Session, Shown
 
-    style = read_info(config.init).face_style
     examples = open_examples(config, style)
     shown = open_examples(config, style, config.output.validation) if config.output.validation else examples
-    return Session(config, examples, Shown(shown, frame_rate(examples, config.data.stride))).train()
+    return Session(config, examples, Shown(shown, frame_rate(examples, config.data.stride)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,7 +28,7 @@ from train.examples import Kind
 from train.export import checkpoint_folder, export, plain
 from train.latents import Latents, folder_of
 from train.loop import DivergedError, Facts, Run, iterations
-from train.networks import Denoiser, make_trainable, trained_parameters
+from train.networks import Denoiser, checkpoint_gradients, make_trainable, trained_parameters
 from train.states import States, check_same_run
 from train.stopping import StopAsked
 from train.validate import validate
@@ -54,6 +54,8 @@ class Session:
         self.accelerator = _accelerator(config)
         self.run = prepare(config, self.init, self.accelerator)
         self._states = States(config.output.folder / "states", config.output.keep)
+        self.pace = (0, 0.0)
+        """Iterations made, and the seconds they took, validation and saving left out."""
 
     def train(self) -> Path:
         """Train to the end; the checkpoint's folder.
@@ -72,7 +74,7 @@ class Session:
                 self._after(facts, stop)
         return checkpoint_folder(self.config.output)
 
-    def _iterations(self, start: int):
+    def _iterations(self, start: int) -> Iterator[Facts]:
         accelerator, config = self.accelerator, self.config
         ranks = (accelerator.process_index, accelerator.num_processes)
         plan = BatchPlan(config.method.kinds, config.optimiser, start, *ranks)
@@ -95,13 +97,15 @@ class Session:
         self._states.load(self.accelerator, step)
         return step
 
-    def _start_tracker(self):
+    def _start_tracker(self) -> Callable[[], None]:
+        """Begin to log; the function that ends it."""
         self.accelerator.init_trackers("logs", {name: str(value) for name, value in flat(self.config).items()})
         return self.accelerator.end_training
 
     def _after(self, facts: Facts, stop: StopAsked) -> None:
         """Log, save and show; raises Cancelled where any process was asked to stop."""
         output, last = self.config.output, facts.step == self.config.optimiser.steps
+        self.pace = (self.pace[0] + 1, self.pace[1] + facts.seconds)
         self.accelerator.log(facts.figures(), step=facts.step)
         if stop.signal:
             self.accelerator.set_trigger()
@@ -132,7 +136,9 @@ def prepare(config: TrainConfig, init: CheckpointInfo, accelerator: Accelerator)
         keep_freed_memory()
     set_seed(settings.seed)
     models = load_models(init, device, torch.float32)
-    model = make_trainable(Denoiser(models.unet, models.control, config.device.gradient_checkpointing), settings)
+    model = make_trainable(Denoiser(models.unet, models.control), settings)
+    if config.device.gradient_checkpointing:
+        checkpoint_gradients(model)
     optimiser = _optimiser(model, settings)
     schedule = get_scheduler(
         settings.schedule, optimiser, num_warmup_steps=settings.warm_up, num_training_steps=settings.steps

@@ -13,7 +13,6 @@ from apvgen.types import HW
 if TYPE_CHECKING:
     import torch
 
-    from apvgen.sampler.devices import Resources
 
 MEGAPIXELS_A_SECOND = {"draft": 8.0, "stick": 16.0}
 """Of output, encoding included. Measured on two busy cores at 768 x 512 and at 1536 x 1024: 5.6 to 9.6, 11 to 23."""
@@ -80,19 +79,19 @@ def _diffusion(how: RenderOptions, frames: int, hw: HW) -> Estimate:
     sampling = fitted(how.sampling, checkpoint.window, frames + 1)
     cost = render_cost(checkpoint, sampling, found.decoding, frames, hw)
     pace = recall(kind(found, cost.weights["unet"]))
-    flops_a_second = pace or _peak(found) * SHARE_OF_PEAK[found.device.type]
+    flops_a_second = pace or peak_operations(found.device, found.dtype) * SHARE_OF_PEAK[found.device.type]
     needed = cost.resident(found.offload) * found.dtype.itemsize * WORKSPACE
     return Estimate(
-        cost.flops / flops_a_second, pace is not None, device_name(found.device), needed, _free(found.device)
+        cost.flops / flops_a_second, pace is not None, device_name(found.device), needed, free_memory(found.device)
     )
 
 
-def _peak(found: Resources) -> float:
+def peak_operations(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of a matrix product: the best of a few, since other work only slows it down."""
     import torch
 
-    side = _PROBE[found.device.type]
-    matrix = torch.ones(side, side, device=found.device, dtype=found.dtype)
+    side = _PROBE[device.type]
+    matrix = torch.ones(side, side, device=device, dtype=dtype)
     taken = []
     for _ in range(4):
         started = time.perf_counter()
@@ -101,7 +100,8 @@ def _peak(found: Resources) -> float:
     return 2 * side**3 / min(taken)
 
 
-def _free(device: torch.device) -> float:
+def free_memory(device: torch.device) -> float:
+    """Bytes of a device's memory that a program could have now."""
     import torch
 
     if device.type == "cuda":

@@ -25,14 +25,18 @@ class Cost:
 
 def cost_of(modules: Iterable[nn.Module], work: Callable[[], object]) -> Cost:
     """The cost of `work`, which runs `modules` on tensors of the `meta` device."""
-    memory = _Memory(modules)
+    memory = PeakMemory(modules)
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter, memory, _Fused(memory):
         work()
     return Cost(float(counter.get_total_flops()), memory.peak // torch.get_default_dtype().itemsize)
 
 
-class _Memory(TorchDispatchMode):
-    """Bytes of all tensors alive at once, apart from the weights of `modules`."""
+class PeakMemory(TorchDispatchMode):
+    """Context that adds up the tensors made inside it, apart from the weights of `modules`.
+
+    peak: bytes alive at once, at most. `FlopCounterMode` at the same time would keep alive what gradient checkpointing
+    computes again.
+    """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -75,7 +79,7 @@ class _Memory(TorchDispatchMode):
 class _Fused(TorchFunctionMode):
     """Attention in one step, as devices compute it: `meta` would build the whole matrix of weights."""
 
-    def __init__(self, memory: _Memory) -> None:
+    def __init__(self, memory: PeakMemory) -> None:
         super().__init__()
         self._memory = memory
 
