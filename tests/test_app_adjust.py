@@ -95,15 +95,19 @@ def wait_for_place(page, wanted):
     page.wait_for_function(PLACED, arg=[str(value) for value in wanted])
 
 
+def is_asked_for_a_frame(request):
+    return "component_server" in request.url and request.post_data_json.get("fn_name") == "editor_frame"
+
+
 def count_asked(page, answer=None):
-    """How often the editor asks for a frame from now on; `answer` in place of the studio's."""
+    """What the editor asks from now on; `answer`, JSON, in place of the studio's."""
     asked = []
 
     def see(route):
-        if route.request.post_data_json.get("fn_name") != "editor_frame":
+        if not is_asked_for_a_frame(route.request):
             return route.continue_()
         asked.append(route.request.post_data_json["data"])
-        return route.continue_() if answer is None else route.fulfill(json=answer)
+        return route.continue_() if answer is None else route.fulfill(body=answer, content_type="application/json")
 
     page.route("**/component_server/**", see)
     return asked
@@ -119,7 +123,7 @@ def test_without_a_project_the_editor_says_what_it_is_for_and_asks_nothing(tab):
 
 
 def test_an_error_is_said_in_the_editor_and_not_asked_for_again(editor):
-    asked = count_asked(editor, {"error": "That frame is damaged."})
+    asked = count_asked(editor, '{"error": "That frame is damaged."}')
     editor.keyboard.press("ArrowRight")
     editor.locator("#editor").get_by_text("That frame is damaged.").wait_for()
     for _ in range(TURNS):
@@ -128,6 +132,17 @@ def test_an_error_is_said_in_the_editor_and_not_asked_for_again(editor):
     editor.unroute_all()
     editor.keyboard.press("ArrowRight")
     editor.locator('#editor .editor[data-at="2"] circle').first.wait_for()
+
+
+def test_a_studio_that_does_not_answer_is_asked_less_and_less(editor):
+    asked = count_asked(editor, "null")
+    with editor.expect_request(is_asked_for_a_frame):
+        editor.keyboard.press("ArrowRight")
+    for _ in range(TURNS):
+        editor.evaluate(TURN)
+    assert len(asked) < TURNS / 2
+    editor.unroute_all()
+    editor.locator('#editor .editor[data-at="1"] circle').first.wait_for()
 
 
 def test_the_editor_follows_the_frame_slider(editor):

@@ -82,9 +82,9 @@ element.addEventListener("pointercancel", () => {
 
 async function ask(spec, t) {
   asking = true;
-  const answer = await server.editor_frame({ spec, t }).catch(() => null);
+  const answer = await server.editor_frame({ spec, t }).catch(() => null); // undefined without a connection
   asking = false;
-  if (answer === null) return waitLonger();
+  if (!answer) return waitLonger();
   silent = { wait: PATIENCE, until: 0 };
   if (root()?.dataset.spec !== spec || drag) return;
   if (answer.error) say(answer.error);
