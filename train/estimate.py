@@ -16,7 +16,6 @@ from apvgen.estimate.cost import PeakMemory, cost_of
 from apvgen.estimate.diffusion import device_name
 from apvgen.estimate.pace import recall, remember
 from apvgen.model.checkpoint import CheckpointInfo
-from apvgen.model.controlnext import ControlNeXt
 from apvgen.model.parts import empty_part
 from apvgen.model.unet import ControlledUNet
 from apvgen.sampler.conditioning import LATENT_PIXELS
@@ -69,23 +68,21 @@ def iteration_cost(config: TrainConfig, init: CheckpointInfo) -> IterationCost:
     SVD-XT's iteration), the copies of gradients that several processes exchange, and what FSDP and DeepSpeed save.
     """
     settings = config.optimiser
-    frozen = [empty_part(init.part(part), part).to("meta") for part in ("vae", "image_encoder")]
+    vae, image_encoder = (empty_part(init.part(part), part).to("meta") for part in ("vae", "image_encoder"))
+    model = _trainable(config, init)
     with FakeTensorMode():
-        model = _trainable(config, init)
-        numbers, trained = _numbers(model.parameters()), _numbers(trained_parameters(model))
+        _give_fake_data(model)
         # Two passes, because each counter disturbs the other.
         with FlopCounterMode(display=False, custom_mapping=_UNCOUNTED) as counter:
             _pass(model, config)
         model.zero_grad()
         with PeakMemory([model]) as memory:
             _pass(model, config)
-    encoding = _encoding_flops(frozen[0], config)
-    means = 2 * (_EIGHT_BIT if settings.optimiser == "adamw8bit" else _BYTES)
-    of_trained = trained * (means + (_BYTES if settings.ema_decay else 0))
-    frozen_numbers = sum(_numbers(network.parameters()) for network in frozen)
-    kept = (numbers + frozen_numbers) * _BYTES + of_trained
-    flops = 2 * settings.accumulation * (counter.get_total_flops() + settings.batch * encoding)
-    return IterationCost(flops, memory.peak, kept, numbers)
+    flops = 2 * settings.accumulation * (counter.get_total_flops() + settings.batch * _encoding_flops(vae, config))
+    means = 2 * (_EIGHT_BIT if settings.optimiser == "adamw8bit" else _BYTES) + (_BYTES if settings.ema_decay else 0)
+    weights = _numbers(model.parameters())
+    in_all = weights + _numbers(vae.parameters()) + _numbers(image_encoder.parameters())
+    return IterationCost(flops, memory.peak, in_all * _BYTES + _numbers(trained_parameters(model)) * means, weights)
 
 
 def report(cost: IterationCost, config: TrainConfig, device: torch.device) -> str:
@@ -162,10 +159,18 @@ def _advice(config: TrainConfig) -> str:
 
 
 def _trainable(config: TrainConfig, init: CheckpointInfo) -> nn.Module:
-    """The networks as they are trained, of whatever tensors are made at present."""
-    unet = ControlledUNet.from_config(empty_part(init.part("unet"), "unet").config)
-    control = ControlNeXt.from_config(empty_part(init.part("controlnext"), "controlnext").config)
-    model = make_trainable(Denoiser(unet, control), config.optimiser)
+    """The networks as they are trained, on the meta device."""
+    unet, control = (empty_part(init.part(part), part).to("meta") for part in ("unet", "controlnext"))
+    with torch.device("meta"):
+        model = make_trainable(Denoiser(unet, control), config.optimiser)
     if config.device.gradient_checkpointing:
         checkpoint_gradients(model)
     return model.train()
+
+
+def _give_fake_data(model: nn.Module) -> None:
+    """Have parameters on the meta device pretend to be on the CPU, where autocast knows what to do."""
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            faked = nn.Parameter(torch.empty(parameter.shape), requires_grad=parameter.requires_grad)
+            setattr(module, name, faked)

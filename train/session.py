@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from apvgen.errors import Cancelled, InputError, MissingModelError
 from apvgen.model.checkpoint import CheckpointInfo, load_models, read_info
+from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from train.batches import BatchPlan, Examples, load_batches
 from train.config import OptimiserSettings, OutputSettings, TrainConfig
@@ -129,13 +130,19 @@ class Session:
 
 def prepare(config: TrainConfig, init: CheckpointInfo, accelerator: Accelerator) -> Run:
     """Load a checkpoint's networks and prepare them for training. Raises CheckpointError, MissingModelError."""
-    settings, latents = config.optimiser, config.data.latents
-    device = accelerator.device
-    if device.type == "cpu":
-        device = "cpu"  # of several processes accelerate calls it cpu:0, a name that safetensors does not know
+    # Of several processes on CPUs accelerate calls the device cpu:0, a name that safetensors does not know.
+    device = "cpu" if accelerator.device.type == "cpu" else accelerator.device
+    latents = config.data.latents
+    models = load_models(init, device, torch.float32)
+    return assemble(config, models, accelerator, folder_of(latents, init) if latents else None)
+
+
+def assemble(config: TrainConfig, models: Models, accelerator: Accelerator, latents: Path | None = None) -> Run:
+    """A run of networks on the accelerator's device, in float32. latents: the folder that keeps them."""
+    settings = config.optimiser
+    if accelerator.device.type == "cpu":
         keep_freed_memory()
     set_seed(settings.seed)
-    models = load_models(init, device, torch.float32)
     model = make_trainable(Denoiser(models.unet, models.control), settings)
     if config.device.gradient_checkpointing:
         checkpoint_gradients(model)
@@ -150,8 +157,8 @@ def prepare(config: TrainConfig, init: CheckpointInfo, accelerator: Accelerator)
         accelerator.register_for_checkpointing(average)
     # Not prepared itself, which would have it count every process's step.
     accelerator.register_for_checkpointing(schedule)
-    kept = Latents(Encoder(models.vae, models.image_encoder), folder_of(latents, init) if latents else None)
-    return Run(config, accelerator, model, prepared, schedule, kept, average)
+    encoder = Encoder(models.vae, models.image_encoder)
+    return Run(config, accelerator, model, prepared, schedule, Latents(encoder, latents), average)
 
 
 def _accelerator(config: TrainConfig) -> Accelerator:
