@@ -107,8 +107,8 @@ def test_training_draws_from_the_maps_it_is_told(folder):
         paper, data=replace(paper.data, maps="measured"), method=MethodSettings(reference_training=False)
     )
     write_maps(folder, (64, 64))
-    assert open_examples(paper, "mesh")["face"].options.maps == PAPER
-    assert open_examples(measured, "mesh")["face"].options.maps == read_maps(folder) != PAPER
+    assert open_examples(paper)["face"].options.maps == PAPER
+    assert open_examples(measured)["face"].options.maps == read_maps(folder) != PAPER
 
 
 def test_what_cannot_be_measured_is_told(folder, tmp_path):

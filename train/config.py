@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from apvgen.config import check_choice
+from apvgen.config import FaceStyle, check_choice
 from apvgen.sampler.settings import parse_schedule
 from apvgen.types import HW
 from train.examples import Kind
@@ -45,6 +45,8 @@ class DataSettings:
     maps: MapsName = "paper"
     """Where FDA puts faces: at the paper's averages, or at those in the data's fda.json (python -m
     train.fda_statistics)."""
+    face_style: FaceStyle = "mesh"
+    """How faces are drawn in pose frames, from now on: lines of the face mesh, as in the paper, or 68 dots."""
     leave_out_short: bool = False
     """Train without clips that are shorter than an example, instead of refusing them."""
     latents: Path | None = None
@@ -56,6 +58,7 @@ class DataSettings:
         if any(side <= 0 or side % SIDE_MULTIPLE for side in self.hw):
             raise ValueError(f"hw must be multiples of {SIDE_MULTIPLE} px, not {self.hw[0]} x {self.hw[1]}")
         check_choice("maps", self.maps, MapsName)
+        check_choice("face_style", self.face_style, FaceStyle)
         _check_least(self, frames=1, stride=1, draws=0, workers=0)
         if self.latents is not None and not self.draws:
             raise ValueError("latents can be kept of a limited number of draws only; add --draws 4, for example")
@@ -201,7 +204,7 @@ class TrainConfig:
     """Fine-tune a checkpoint on face and body clips."""
 
     init: Path
-    """Checkpoint folder to start from; that of another run will do."""
+    """Checkpoint to start from: its folder, such as that of another run, or its name among the studio's."""
     data: Annotated[DataSettings, arg(name="")]
     output: Annotated[OutputSettings, arg(name="")]
     method: Annotated[MethodSettings, arg(name="")] = field(default_factory=MethodSettings)

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import mode
 
-from apvgen.config import FaceStyle
 from train.batches import Examples
 from train.config import TrainConfig
 from train.dataset import BodyExamples, ExampleOptions, FaceExamples
@@ -18,13 +17,13 @@ from train.shards import open_shards
 _CLASSES = {"face": FaceExamples, "body": BodyExamples}
 
 
-def open_examples(config: TrainConfig, style: FaceStyle, folder: Path | None = None) -> dict[Kind, Examples]:
+def open_examples(config: TrainConfig, folder: Path | None = None) -> dict[Kind, Examples]:
     """The streams of the kinds that a run trains on. folder: other shards than those of the settings.
 
     Raises InputError and MediaError for data that does not fit, each in a sentence that names shard and clip.
     """
     shards = open_shards(folder or config.data.folder)
-    options = _options(config, style)
+    options = _options(config)
     return {kind: _CLASSES[kind](shards, options) for kind in dict.fromkeys(config.method.kinds)}
 
 
@@ -33,7 +32,7 @@ def frame_rate(examples: Mapping[Kind, FaceExamples | BodyExamples], stride: int
     return mode(entry.fps for stream in examples.values() for entry in stream.entries) / stride
 
 
-def _options(config: TrainConfig, style: FaceStyle) -> ExampleOptions:
+def _options(config: TrainConfig) -> ExampleOptions:
     data, method = config.data, config.method
     return ExampleOptions(
         hw=data.hw,
@@ -43,7 +42,7 @@ def _options(config: TrainConfig, style: FaceStyle) -> ExampleOptions:
         outpaint=method.reference_training,
         maps=read_maps(data.folder) if data.maps == "measured" else PAPER,
         draws=data.draws,
-        style=style,
+        style=data.face_style,
         seed=config.optimiser.seed,
         leave_out_short=data.leave_out_short,
     )

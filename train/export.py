@@ -87,6 +87,7 @@ def _info(run: Run, init: CheckpointInfo, step: int, fps: Fraction, folder: Path
         init,
         folder=folder,
         name=folder.name,
+        face_style=config.data.face_style,
         hw=config.data.hw,
         fps=fps,
         window=config.data.frames + 1,

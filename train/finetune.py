@@ -6,7 +6,7 @@ See docs/train.md. The same command again goes on where the last one stopped.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,9 +15,10 @@ from apvgen.errors import ApvgenError, Cancelled
 from apvgen.process import wait_calmly
 
 if TYPE_CHECKING:
-    from apvgen.config import FaceStyle
+    from train.batches import Examples
     from train.config import TrainConfig
-    from train.session import Session
+    from train.examples import Kind
+    from train.session import Shown
 
 FAILED, STOPPED = 2, 130
 
@@ -38,32 +39,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> None:
     from accelerate import PartialState
 
-    from apvgen.model.checkpoint import read_info
+    from apvgen.backbones.controlnext_svd import find_checkpoint
     from train.estimate import iteration_cost, remember_run, report
     from train.presets import parse
+    from train.session import Session
 
     config = parse(arguments)
-    state, init = PartialState(), read_info(config.init)
+    state, init = PartialState(), find_checkpoint(str(config.init))
+    data = None if config.estimate_only else _open_data(config)
     if state.is_main_process:
         cost = iteration_cost(config, init)
         click.echo(report(cost, config, state.device))
-    if config.estimate_only:
+    if data is None:
         return
-    session = open_session(config, init.face_style)
+    session = Session(config, *data)
     folder = session.train()
     if state.is_main_process:
         remember_run(cost, config, state.device, session.pace)
         click.echo(f"The checkpoint is {folder}")
 
 
-def open_session(config: TrainConfig, style: FaceStyle) -> Session:
-    """A run on the data that its settings name. style: how the checkpoint's faces are drawn."""
+def _open_data(config: TrainConfig) -> tuple[Mapping[Kind, Examples], Shown]:
+    """What is trained on, and what validation shows."""
     from train.data import frame_rate, open_examples
-    from train.session import Session, Shown
+    from train.session import Shown
 
-    examples = open_examples(config, style)
-    shown = open_examples(config, style, config.output.validation) if config.output.validation else examples
-    return Session(config, examples, Shown(shown, frame_rate(examples, config.data.stride)))
+    examples = open_examples(config)
+    shown = open_examples(config, config.output.validation) if config.output.validation else examples
+    return examples, Shown(shown, frame_rate(examples, config.data.stride))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from diffusers.training_utils import EMAModel
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from apvgen.backbones.controlnext_svd import find_checkpoint
 from apvgen.errors import Cancelled, InputError, MissingModelError
-from apvgen.model.checkpoint import CheckpointInfo, load_models, read_info
+from apvgen.model.checkpoint import CheckpointInfo, load_models
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from train.batches import BatchPlan, Examples, load_batches
@@ -51,7 +52,7 @@ class Session:
 
     def __init__(self, config: TrainConfig, examples: Mapping[Kind, Examples], shown: Shown) -> None:
         self.config, self._examples, self._shown = config, examples, shown
-        self.init = read_info(config.init)
+        self.init = find_checkpoint(str(config.init))
         self.accelerator = _accelerator(config)
         self.run = prepare(config, self.init, self.accelerator)
         self._states = States(config.output.folder / "states", config.output.keep)
