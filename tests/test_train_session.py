@@ -49,7 +49,7 @@ class Interrupted(MadeUp):
 
 
 @pytest.fixture(scope="module")
-def straight(tiny, tmp_path_factory) -> Path:
+def straight(one_thread, tiny, tmp_path_factory) -> Path:
     """A run of three iterations that saved after each."""
     folder = tmp_path_factory.mktemp("straight")
     session(with_group(toy_config(tiny, folder), "output", save_every=1)).train()

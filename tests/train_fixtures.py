@@ -15,9 +15,12 @@ def tiny(tmp_path_factory) -> Path:
     return make_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Threads that wait for each other beside other busy processes take tens of times what tiny networks do."""
+    """Threads that wait for each other beside other busy processes take tens of times what tiny networks do.
+
+    For all of a module, since the last bits of a sum depend on the number of threads.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
