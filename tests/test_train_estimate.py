@@ -44,19 +44,13 @@ def test_weights_and_means_are_counted_by_what_is_trained(tiny, counted):
     config, cost = counted
     models = load_models(read_info(tiny), "cpu")
     control = sum(parameter.numel() for parameter in models.control.parameters())
-    only = estimate.iteration_cost(with_group(config, "optimiser", train="control", ema_decay=0), read_info(tiny))
+    changed = with_group(config, "optimiser", train="control", ema_decay=0, accumulation=2)
+    only = estimate.iteration_cost(changed, read_info(tiny))
     everything = [parameter.numel() for network in vars(models).values() for parameter in network.parameters()]
     assert only.kept == BYTES * (sum(everything) + 2 * control)
     assert cost.kept > only.kept
-    assert only.flops < cost.flops
+    assert only.flops / 2 < cost.flops < only.flops
     assert only.passes < cost.passes
-
-
-def test_an_iteration_s_operations_grow_with_its_clips(tiny, counted):
-    config, cost = counted
-    twice = estimate.iteration_cost(with_group(config, "optimiser", accumulation=2), read_info(tiny))
-    assert twice.flops == 2 * cost.flops
-    assert twice.passes == cost.passes
 
 
 def test_too_little_memory_names_what_to_change(counted, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train_toys import HW, STREAMS, MadeUp, toy_config, with_group
+from train_toys import FRAMES, HW, STREAMS, MadeUp, toy_config, with_group
 
 from apvgen.errors import Cancelled, CheckpointError, InputError, OutputError
 from apvgen.model.checkpoint import list_checkpoints, load_models, read_info, verify
@@ -71,7 +71,7 @@ def test_the_newest_states_are_kept(straight):
 
 def test_the_checkpoint_is_listed_and_knows_where_it_comes_from(tiny, straight):
     (info,) = list_checkpoints([straight])
-    assert (info.name, info.hw, info.window, info.fps) == ("checkpoint", HW, 3, 12)
+    assert (info.name, info.hw, info.window, info.fps) == ("checkpoint", HW, FRAMES + 1, 12)
     assert (info.face_style, info.licence, info.training_step) == ("mesh", "CC0-1.0", 3)
     assert info.training["settings"]["optimiser"]["learning_rate"] == 1e-3
     assert info.training["started_from"]["weights_sha256"] == dict(read_info(tiny).files)
@@ -179,12 +179,12 @@ def test_validation_shows_reference_pose_result_and_truth(tiny, tmp_path):
     videos = sorted((tmp_path / "out/videos").iterdir())
     assert [path.name for path in videos] == ["step-00000001-body-1.mp4", "step-00000001-face-0.mp4"]
     frames, example = imageio.imread(videos[0]), STREAMS["body"][0]
-    assert frames.shape == (2, HW[0], 4 * HW[1], 3)
+    assert frames.shape == (FRAMES, HW[0], 4 * HW[1], 3)
     parts = np.split(frames.astype(float), 4, axis=2)
     for part, expected in (
-        (parts[0][1], example.frames[0]),
-        (parts[1][1], example.poses[2]),
-        (parts[3][1], example.frames[2]),
+        (parts[0][0], example.frames[0]),
+        (parts[1][0], example.poses[1]),
+        (parts[3][0], example.frames[1]),
     ):
         # Noise in colour loses much in a video, but no other picture is as near.
         assert np.corrcoef(part.mean(-1).ravel(), expected.mean(-1).ravel())[0, 1] > 0.7

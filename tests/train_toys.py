@@ -13,7 +13,7 @@ from train.config import DataSettings, DeviceSettings, OptimiserSettings, Output
 from train.examples import Example, Kind
 from train.session import Session, Shown
 
-HW, FRAMES = (128, 128), 2
+HW, FRAMES = (128, 128), 1
 """Where the tiny network halves a side to a single latent, group normalisation divides rounding errors by nothing."""
 
 
