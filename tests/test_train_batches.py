@@ -5,7 +5,7 @@ import pytest
 import torch
 from train_toys import STREAMS
 
-from apvgen.errors import InputError
+from apvgen.errors import InputError, MediaError
 from train.batches import BatchPlan, collate, load_batches
 from train.config import OptimiserSettings
 
@@ -67,3 +67,14 @@ def test_an_example_with_nothing_to_learn_from_is_refused_by_name():
     blank = replace(STREAMS["face"][0], mask=np.zeros((2, 128, 128), np.float32), key="blank")
     with pytest.raises(InputError, match="blank has an empty mask"):
         collate([(("face", 0), blank)])
+
+
+class Damaged:
+    def __getitem__(self, position):
+        raise MediaError("The video of clip 7 cannot be decoded.")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damage_that_a_loading_process_finds_stays_one_sentence(workers):
+    with pytest.raises(MediaError, match=r"^The video of clip 7 cannot be decoded\.$"):
+        next(load_batches({"face": Damaged()}, BatchPlan(("face",), settings()), workers))

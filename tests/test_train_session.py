@@ -2,6 +2,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from train_toys import FRAMES, HW, STREAMS, MadeUp, toy_config, with_group
 
-from apvgen.errors import Cancelled, CheckpointError, InputError, OutputError
+from apvgen.errors import Cancelled, CheckpointError, InputError, MemoryLimitError, OutputError
 from apvgen.model.checkpoint import list_checkpoints, load_models, read_info, verify
 from apvgen.model.parts import weights_file
 from apvgen.model.weights import read_state_dict
@@ -150,6 +151,23 @@ def test_a_full_disk_is_one_sentence_and_the_last_state_stays(tiny, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert files_of(tmp_path) == before
     assert [path.name for path in (tmp_path / "out/states").iterdir()] == ["step-00000001"]
+
+
+def test_memory_that_runs_out_names_what_to_change(tiny, tmp_path):
+    def run_out():
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(MemoryLimitError, match=r"while training; use --gradient-checkpointing, --precision bf16"):
+        session(toy_config(tiny, tmp_path), {**STREAMS, "face": Interrupted("face", 0, run_out)}).train()
+
+
+def test_a_run_killed_before_its_last_checkpoint_writes_it_after_all(tiny, tmp_path):
+    config = toy_config(tiny, tmp_path, steps=1)
+    folder = session(config).train()
+    before = files_of(tmp_path)
+    shutil.rmtree(folder)
+    session(config).train()
+    assert files_of(tmp_path) == before
 
 
 def test_a_damaged_state_is_named(tiny, tmp_path):

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from apvgen.errors import InputError
+from apvgen.errors import ApvgenError, InputError
 from train.config import OptimiserSettings
 from train.examples import Example, Kind
 
 Place = tuple[Kind, int]
 """A position in the stream of a kind."""
+Placed = tuple[Place, Example]
 
 
 class Examples(Protocol):
@@ -72,28 +73,44 @@ class BatchPlan:
             yield [(kind, position) for position in range(first + self.rank, first + together, self.ranks)]
 
 
-class _Placed(Dataset[tuple[Place, Example]]):
+class _Placed(Dataset[Placed | ApvgenError]):
     def __init__(self, examples: Mapping[Kind, Examples]) -> None:
         self._examples = examples
 
-    def __getitem__(self, place: Place) -> tuple[Place, Example]:
+    def __getitem__(self, place: Place) -> Placed | ApvgenError:
         kind, position = place
-        return place, self._examples[kind][position]
+        try:
+            return place, self._examples[kind][position]
+        except ApvgenError as error:
+            return error  # raised in a loading process, it would arrive as a page of traceback
 
 
-def load_batches(examples: Mapping[Kind, Examples], plan: BatchPlan, workers: int) -> DataLoader[Batch]:
+def load_batches(examples: Mapping[Kind, Examples], plan: BatchPlan, workers: int) -> Iterator[Batch]:
     """The batches of a plan, in its order, loaded ahead by `workers` processes. Raises what `examples` raise."""
-    return DataLoader(
+    loader = DataLoader(
         _Placed(examples),
         batch_sampler=plan,
-        collate_fn=collate,
+        collate_fn=_collate_or_error,
         num_workers=workers,
         worker_init_fn=_leave_signals_to_the_run,
-        pin_memory=torch.cuda.is_available(),
     )
+    for batch in loader:
+        if isinstance(batch, ApvgenError):
+            raise batch
+        yield batch
 
 
-def collate(placed: Sequence[tuple[Place, Example]]) -> Batch:
+def _collate_or_error(placed: Sequence[Placed | ApvgenError]) -> Batch | ApvgenError:
+    errors = [one for one in placed if isinstance(one, ApvgenError)]
+    if errors:
+        return errors[0]
+    try:
+        return collate(placed)
+    except ApvgenError as error:
+        return error
+
+
+def collate(placed: Sequence[Placed]) -> Batch:
     """Examples of one kind as a batch.
 
     Raises InputError for examples of different sizes, or one whose mask leaves nothing to learn from.

@@ -91,7 +91,7 @@ def report(cost: IterationCost, config: TrainConfig, device: torch.device) -> st
     if cost.needed > there:
         raise MemoryLimitError(
             f"An iteration needs about {cost.needed / 1e9:.1f} GB, and {device_name(device)} has {there / 1e9:.1f} GB "
-            f"free; {_advice(config)}."
+            f"free; {memory_advice(config)}."
         )
     pace = recall(kind(cost, config, device))
     speed = pace or peak_operations(device, DTYPES[config.device.precision]) * SHARE_OF_PEAK[device.type]
@@ -143,7 +143,7 @@ def _numbers(parameters: Iterable[nn.Parameter]) -> int:
     return sum(parameter.numel() for parameter in parameters)
 
 
-def _advice(config: TrainConfig) -> str:
+def memory_advice(config: TrainConfig) -> str:
     """The options that save memory and are not yet used."""
     settings, device = config.optimiser, config.device
     options = {

@@ -23,9 +23,11 @@ from apvgen.errors import Cancelled, InputError, MissingModelError
 from apvgen.model.checkpoint import CheckpointInfo, load_models
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
+from apvgen.sampler.devices import memory_limit_explained
 from train.batches import BatchPlan, Examples, load_batches
 from train.config import OptimiserSettings, OutputSettings, TrainConfig
 from train.encode import Encoder
+from train.estimate import memory_advice
 from train.examples import Kind
 from train.export import checkpoint_folder, export, plain
 from train.latents import Latents, folder_of
@@ -62,7 +64,8 @@ class Session:
     def train(self) -> Path:
         """Train to the end; the checkpoint's folder.
 
-        Raises Cancelled after SIGTERM or Ctrl-C, once the iteration is done and saved, and DivergedError.
+        Raises Cancelled after SIGTERM or Ctrl-C, once the iteration is done and saved, DivergedError, MemoryLimitError,
+        and what loading raises.
         """
         steps, start = self.config.optimiser.steps, self._resume()
         with ExitStack() as stack:
@@ -74,6 +77,8 @@ class Session:
                 bar.set_postfix({name: f"{loss:.4f}" for name, loss in facts.losses.items()}, refresh=False)
                 bar.update()
                 self._after(facts, stop)
+            if start == steps:
+                self._export(start)  # whoever was killed between the last state and its checkpoint asks for that
         return checkpoint_folder(self.config.output)
 
     def _iterations(self, start: int) -> Iterator[Facts]:
@@ -82,7 +87,8 @@ class Session:
         plan = BatchPlan(config.method.kinds, config.optimiser, start, *ranks)
         batches = load_batches(self._examples, plan, config.data.workers)
         try:
-            yield from iterations(self.run, batches, start)
+            with memory_limit_explained("training", memory_advice(config)):
+                yield from iterations(self.run, batches, start)
         except DivergedError as error:
             kept = self._states.newest()
             there = f"step {kept} is the last that is saved" if kept else "no step was saved yet"
@@ -114,12 +120,15 @@ class Session:
         stopped = self.accelerator.check_trigger()
         if stopped or last or facts.step % output.save_every == 0:
             self._states.save(self.accelerator, facts.step)
-            export(self.run, self.init, facts.step, self._shown.fps)
+            self._export(facts.step)
         if stopped and not last:
             asked = stop.signal.name if stop.signal else "a signal to another process"
             raise Cancelled(f"Stopped by {asked} after step {facts.step}, which is saved; the same command goes on.")
         if output.validate_every and (last or facts.step % output.validate_every == 0):
             self._validate(facts.step)
+
+    def _export(self, step: int) -> None:
+        export(self.run, self.init, step, self._shown.fps)
 
     def _validate(self, step: int) -> None:
         if self.accelerator.is_main_process:
