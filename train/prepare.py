@@ -156,11 +156,13 @@ def _path(**kinds: bool) -> click.Path:
 def main(**given: Any) -> None:
     """Turn videos into shards of clips for training. A stopped run goes on with the same command."""
     wait_calmly()
-    signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         _run(given)
     except ApvgenError as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(given: dict[str, Any]) -> None:
