@@ -11,7 +11,7 @@ from torch import nn
 
 from apvgen.errors import MemoryLimitError, RenderError
 from apvgen.sampler.decode import decode, decode_pictures
-from apvgen.sampler.preview import preview_frames
+from apvgen.sampler.preview import colours_of, preview_frames
 from apvgen.sampler.rerender import changed_pictures, redo_frames
 from apvgen.sampler.settings import Decoding
 
@@ -153,11 +153,17 @@ def test_too_little_memory_names_the_option_to_change(decoding, advice):
         list(decode(ToyVae(too_much), toy_latents((24, 40)), decoding))
 
 
-def test_previews_show_light_and_dark():
-    latents = torch.zeros(2, 4, 6, 5)
-    latents[1, :2] = 2
-    frames = preview_frames(latents)
-    assert frames.shape == (2, 6, 5, 3)
+def test_previews_have_the_colours_of_the_picture_whose_latents_are_known():
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (6, 5, 3), np.uint8)
+    picture = small.repeat(8, 0).repeat(8, 1)
+    mixing, shift = rng.normal(size=(4, 3)), rng.normal(size=4)
+    latents = torch.from_numpy(np.einsum("hwr,cr->chw", small / 100, mixing) + shift[:, None, None]).float()
+    frames = preview_frames(latents[None], colours_of(latents, picture))
     assert frames.dtype == np.uint8
-    assert (frames[0] == 128).all()
-    assert (frames[1] > 200).all()
+    assert np.abs(frames[0].astype(int) - small).max() <= 1
+
+
+def test_a_picture_of_one_colour_gives_previews_of_that_colour():
+    colours = colours_of(torch.full((4, 6, 5), 0.5), np.full((48, 40, 3), 200, np.uint8))
+    assert (preview_frames(torch.full((1, 4, 6, 5), 0.5), colours) == 200).all()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,12 +16,20 @@ from apvgen.backbones.options import RenderOptions
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.errors import CheckpointError, RenderError
 from apvgen.estimate.diffusion import remember_render
-from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, examine_checkpoints, load_models, read_info
+from apvgen.model.checkpoint import (
+    CheckpointInfo,
+    checkpoint_named,
+    checkpoint_roots,
+    examine_checkpoints,
+    list_checkpoints,
+    load_models,
+    read_info,
+)
 from apvgen.model.models import Models
 from apvgen.process import keep_freed_memory
 from apvgen.progress import OnProgress, silent
 from apvgen.sampler import conditioning, decode, denoise, devices
-from apvgen.sampler.preview import preview_frames
+from apvgen.sampler.preview import colours_of, preview_frames
 from apvgen.sampler.progress import StepInfo
 from apvgen.sampler.rerender import Held
 from apvgen.sampler.settings import Memory, Settings
@@ -119,10 +126,11 @@ class ControlNeXtSVD:
 
         def on_step(info: StepInfo) -> None:
             on_stage("denoise", info.calls, info.total_calls)
-            on_look(lambda: preview_frames((held.beside(info.denoised) if held else info.denoised)[1:]))
+            on_look(lambda: preview_frames((held.beside(info.denoised) if held else info.denoised)[1:], colours))
 
         models = self.networks.models
         known = conditioning.encode_reference(models, shot.reference.image, settings)
+        colours = colours_of(known.reference, shot.reference.image)
         poses = self._sequence(shot, window)
         return denoise.denoise(models, known, poses, len(window) + 1, settings, on_step, held)
 
@@ -156,19 +164,20 @@ def fitted(settings: Settings, trained: int, frames: int) -> Settings:
 
 
 def find_checkpoint(name: str | None) -> CheckpointInfo:
-    """A checkpoint by its folder, by its name in the checkpoints folder, or the only one there is.
+    """A checkpoint by its folder, by its name among one's own and the bundled, or the only one of one's own.
 
     Raises CheckpointError, which lists what there is.
     """
-    root = checkpoints_folder()
+    own, bundled = checkpoint_roots()
     if name is not None:
-        return read_info(Path(name) if Path(name).exists() else root / name)
-    known, damaged = examine_checkpoints([root])
+        return read_info(checkpoint_named(name))
+    known, damaged = examine_checkpoints([own])
     if len(known) != 1:
         there = ", ".join(info.folder.name for info in known) or "none"
         also = f" ({', '.join(path.name for path in damaged)} cannot be read: name it to hear why)" if damaged else ""
+        demos = "".join(f" and, bundled, {info.folder.name}" for info in list_checkpoints([bundled]))
         raise CheckpointError(
-            f"Name a checkpoint with --checkpoint; in {root} there is {there}{also}; "
+            f"Name a checkpoint with --checkpoint; in {own} there is {there}{also}{demos}; "
             "`python -m apvgen checkpoints list` says what there is to download."
         )
     return known[0]

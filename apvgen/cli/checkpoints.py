@@ -34,15 +34,17 @@ def checkpoints() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the published weights and the checkpoints on this machine."""
-    from apvgen.model.checkpoint import checkpoints_folder, examine_checkpoints
+    from apvgen.model.checkpoint import BUNDLED, checkpoints_folder, examine_checkpoints, list_checkpoints
     from apvgen.model.registry import PUBLISHED
 
     root = checkpoints_folder()
     ready, damaged = examine_checkpoints([root])
+    bundled = list_checkpoints([BUNDLED])
     summary = {
         "folder": str(root),
         "published": [_published_summary(entry, root / entry.name) for entry in PUBLISHED.values()],
         "checkpoints": [_checkpoint_summary(info) for info in ready],
+        "bundled": [_checkpoint_summary(info) for info in bundled],
         "damaged": {str(folder): why for folder, why in damaged.items()},
     }
     lines = ["Published (sizes as their pages show them):"]
@@ -51,6 +53,8 @@ def list_(as_json: bool) -> None:
     if not ready:
         lines.append("  none; run: python -m apvgen checkpoints download controlnext-svd-v2")
     lines += [f"  {folder.name:<20}cannot be used: {why}" for folder, why in damaged.items()]
+    if bundled:
+        lines += ["", "Bundled, to try the diffusion path without a download:", *map(_checkpoint_line, bundled)]
     _say(as_json, summary, "\n".join(lines))
 
 
@@ -83,12 +87,13 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
     A name is one that `list` shows, or the folder of a checkpoint.
     """
-    from apvgen.model.checkpoint import METADATA, checkpoints_folder
+    from apvgen.model.checkpoint import METADATA, checkpoint_roots
     from apvgen.model.registry import PUBLISHED
 
-    root = checkpoints_folder()
+    root, bundled = checkpoint_roots()
     whole = [name for name, entry in PUBLISHED.items() if not entry.missing(root / name)]
-    chosen = names or (*whole, *sorted(path.parent.name for path in root.glob(f"*/{METADATA}")))
+    there = {path.parent.name for place in (root, bundled) for path in place.glob(f"*/{METADATA}")}
+    chosen = names or (*whole, *sorted(there))
     with progress(as_json) as on_progress:
         found = {name: _verified(name, root, partial(on_progress, name)) for name in chosen}
     text = "\n".join(f"ok  {name}: {what}" for name, what in found.items()) or f"Nothing to verify in {root}."
@@ -129,7 +134,7 @@ def convert(
 
 
 def _verified(name: str, root: Path, on_file: OnFile) -> str:
-    from apvgen.model.checkpoint import read_info
+    from apvgen.model.checkpoint import checkpoint_named, read_info
     from apvgen.model.checkpoint import verify as verify_checkpoint
     from apvgen.model.hub import check_download
     from apvgen.model.registry import PUBLISHED
@@ -137,8 +142,7 @@ def _verified(name: str, root: Path, on_file: OnFile) -> str:
     if name in PUBLISHED:
         known = check_download(PUBLISHED[name], root / name, on_file)
         return f"{known} of {len(PUBLISHED[name].files)} files have a known hash, and match it"
-    folder = Path(name) if Path(name).is_dir() else root / name
-    info = read_info(folder)
+    info = read_info(checkpoint_named(name))
     verify_checkpoint(info, on_file)
     return f"{len(info.files)} files match their hashes, and the weights their configurations"
 

@@ -37,6 +37,8 @@ PARTS = ("unet", "controlnext", "vae", "image_encoder")
 SHARED_PARTS = ("vae", "image_encoder")
 """Parts that fine-tuning leaves alone, so that many checkpoints can share them."""
 FOLDER_VARIABLE = "APVGEN_CHECKPOINTS"
+BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
+"""Checkpoints that come with the program."""
 
 OnFile = Callable[[int, int], None]
 """(files so far, files in all)."""
@@ -94,6 +96,19 @@ def checkpoints_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("apvgen") / "checkpoints"
+
+
+def checkpoint_roots() -> tuple[Path, Path]:
+    """Folders whose subfolders are checkpoints: the person's own, which go first, and those bundled."""
+    return checkpoints_folder(), BUNDLED
+
+
+def checkpoint_named(name: str) -> Path:
+    """The folder of a checkpoint, which may not exist: a path, or a name among one's own and those bundled."""
+    own, bundled = checkpoint_roots()
+    places = (Path(name), own / name, bundled / name)
+    nowhere = Path(name) if Path(name).exists() else own / name
+    return next((place for place in places if (place / METADATA).is_file()), nowhere)
 
 
 def read_info(folder: Path) -> CheckpointInfo:

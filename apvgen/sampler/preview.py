@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 
-RGB_OF_LATENTS = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
-"""Latent channel -> RGB in [-1, 1], fitted for Stable Diffusion's encoder, which SVD kept:
-https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204."""
+
+def colours_of(latents: torch.Tensor, picture: np.ndarray) -> torch.Tensor:
+    """The affine map from latents to colours that fits a picture best: float32 `[C + 1, 3]`, the last row its shift.
+
+    So any VAE's latents can be looked at, also one that was trained from nothing. latents: `[C, h, w]`, of the picture;
+    picture: RGB uint8 `[H, W, 3]`.
+    """
+    height, width = latents.shape[-2:]
+    seen = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    wanted = torch.from_numpy(seen.reshape(-1, 3)).float() / 127.5 - 1
+    # "gelsd" also has an answer for a picture of one colour, where many maps fit.
+    return torch.linalg.lstsq(_with_one(latents[None].cpu())[0].flatten(0, 1), wanted, driver="gelsd").solution
 
 
-def preview_frames(latents: torch.Tensor) -> np.ndarray:
-    """Small pictures of latents: float `[n, 4, h, w]` to RGB uint8 `[n, h, w, 3]`, an eighth of the video's size."""
-    factors = torch.tensor(RGB_OF_LATENTS, dtype=torch.float32, device=latents.device)
-    rgb = torch.einsum("nchw,cr->nhwr", latents.float(), factors)
+def preview_frames(latents: torch.Tensor, colours: torch.Tensor) -> np.ndarray:
+    """Small pictures of latents: float `[n, C, h, w]` to RGB uint8 `[n, h, w, 3]`, an eighth of the video's size.
+
+    colours: of `colours_of`.
+    """
+    rgb = _with_one(latents) @ colours.to(latents.device)
     return (rgb * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def _with_one(latents: torch.Tensor) -> torch.Tensor:
+    """`[n, C, h, w]` to float32 `[n, h, w, C + 1]`."""
+    channels_last = latents.float().movedim(1, -1)
+    return torch.cat([channels_last, torch.ones_like(channels_last[..., :1])], -1)

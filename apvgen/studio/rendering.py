@@ -15,7 +15,7 @@ from apvgen.config import Options
 from apvgen.errors import ApvgenError, InputError
 from apvgen.media import content_hash
 from apvgen.media.writer import remove_abandoned
-from apvgen.model.checkpoint import CheckpointInfo, checkpoints_folder, list_checkpoints
+from apvgen.model.checkpoint import BUNDLED, CheckpointInfo, checkpoint_roots, list_checkpoints
 from apvgen.progress import OnProgress
 from apvgen.project import Project
 from apvgen.result import Handling
@@ -37,7 +37,7 @@ ABOUT = (
     "A draft is a quick picture of the result: the photo, warped. It shows movement, lips and timing, not the final "
     "quality. A preview lays everything that was found side by side; a comparison, the motion and what was rendered."
 )
-NONE_INSTALLED = "Diffusion needs a checkpoint; `python -m apvgen checkpoints list` says where to get one."
+NONE_INSTALLED = "Diffusion of photos needs a checkpoint; `python -m apvgen checkpoints list` says where to get one."
 INTERRUPTED = "The last render was interrupted; nothing unfinished was kept."
 DRAFT = "draft"
 QUALITIES = [("fast, 10 steps", "fast"), ("balanced, 18 steps", "balanced"), ("as in the paper, 25 steps", "paper")]
@@ -115,13 +115,22 @@ def offered() -> gr.Dropdown:
 def _menu() -> dict[str, object]:
     checkpoints = installed()
     choices = [("Draft: the photo, warped. On any computer", DRAFT)]
-    choices += [(f"Diffusion: {info.name} (licence: {info.licence})", name) for name, info in checkpoints.items()]
-    return {"choices": choices, "info": None if checkpoints else NONE_INSTALLED}
+    choices += [(f"Diffusion: {_called(info)}", name) for name, info in checkpoints.items()]
+    own = any(info.folder.parent != BUNDLED for info in checkpoints.values())
+    return {"choices": choices, "info": None if own else NONE_INSTALLED}
+
+
+def _called(info: CheckpointInfo) -> str:
+    if info.folder.parent == BUNDLED:
+        return f"{info.name}, for drawn characters such as the examples'"
+    return f"{info.name} (licence: {info.licence})"
 
 
 def installed() -> dict[str, CheckpointInfo]:
-    """The checkpoints of this machine, by the name of their folder."""
-    return {info.folder.name: info for info in list_checkpoints([checkpoints_folder()])}
+    """The checkpoints of this machine, by the name of their folder; one's own first, also where a bundled one is called
+    alike."""
+    own, bundled = ({info.folder.name: info for info in list_checkpoints([root])} for root in checkpoint_roots())
+    return own | {name: info for name, info in bundled.items() if name not in own}
 
 
 def chosen(made: Options, renderer: str, quality: str, *details: object) -> RenderOptions:
