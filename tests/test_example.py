@@ -14,7 +14,7 @@ from apvgen.pose import pose_frames
 from apvgen.retarget import fit_body, fit_window, map_motion
 from apvgen.tracks import load_motion
 from apvgen.types import Motion
-from train import make_example
+from train import make_drawn_examples, make_example
 
 EXAMPLE = make_example.EXAMPLE
 ARMS = [(2, 3), (3, 4), (5, 6), (6, 7)]
@@ -33,11 +33,24 @@ def person(motion: Motion) -> Motion:
 
 
 def test_the_folder_is_small_and_its_readme_names_every_file():
-    files = [path for path in EXAMPLE.iterdir() if path.name != "README.md"]
+    files = [path for path in EXAMPLE.iterdir() if path.is_file() and path.name != "README.md"]
     assert sum(path.stat().st_size for path in files) < 1_500_000
     readme = (EXAMPLE / "README.md").read_text("utf-8")
     assert {path.name for path in files} == {"photo.jpg", "motion.npz", "voice.wav"}
     assert all(f"`{path.name}`" in readme for path in files)
+
+
+@pytest.mark.parametrize("name", make_drawn_examples.CHARACTERS)
+def test_a_drawn_example_is_small_made_again_and_found_by_the_detector(name: str, tmp_path: Path):
+    make_drawn_examples.make_drawn(make_drawn_examples.CHARACTERS[name], tmp_path)
+    files = {path.name: path.read_bytes() for path in (EXAMPLE / name).iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+    assert (tmp_path / "photo.png").read_bytes() == files["photo.png"]
+    assert sum(map(len, files.values())) < 1_100_000
+    again, motion = (load_motion(folder / "motion.npz") for folder in (tmp_path, EXAMPLE / name))
+    np.testing.assert_array_equal(again.body.xy, motion.body.xy)
+    found = load_detector("mediapipe").detect_image(read_image(EXAMPLE / name / "photo.png", Limits()))
+    assert found.face.seen.all()
 
 
 def test_the_photo_is_made_again_byte_for_byte(tmp_path: Path):

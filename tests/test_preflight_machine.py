@@ -72,6 +72,14 @@ def test_an_absent_checkpoint_is_red_and_a_present_one_is_named(tmp_path):
     assert 0 < memory.value < 1
 
 
+@pytest.mark.parametrize(("hw", "level"), [((128, 64), "green"), ((128, 128), "green"), ((256, 128), "amber")])
+def test_a_size_far_from_the_checkpoints_own_is_amber(tmp_path, hw, level):
+    make_tiny_checkpoint(tmp_path / "checkpoints" / "tiny")
+    ready = machine.check_machine(DIFFUSION, Options(hw=hw), 12)[0]
+    assert ready.level == level
+    assert ("trained on 64 × 128 px, not 128 × 256" in ready.sentence) == (level == "amber")
+
+
 def test_memory_grows_with_the_picture(tmp_path):
     make_tiny_checkpoint(tmp_path / "checkpoints" / "tiny")
     small, large = (machine.check_machine(DIFFUSION, Options(hw=hw), 12)[2].value for hw in ((128, 64), (256, 128)))

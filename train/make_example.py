@@ -41,18 +41,18 @@ def make_photo(path: Path) -> None:
 
     picture = np.ascontiguousarray(astronaut()[CROP][..., ::-1])
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    _write(path, encoded.tobytes())
+    write(path, encoded.tobytes())
 
 
-def make_voice(path: Path) -> None:
-    """`TEXT`, spoken; 16-bit mono WAV."""
+def make_voice(path: Path, text: str = TEXT, voice: Voice = VOICE) -> None:
+    """A text, spoken; 16-bit mono WAV."""
     import soundfile
 
-    said = Synthesizer().speak(TEXT, VOICE)
+    said = Synthesizer().speak(text, voice)
     quantised = np.round(said.samples * (PEAK * 32767 / np.abs(said.samples).max())).astype(np.int16)
     wav = io.BytesIO()
     soundfile.write(wav, quantised, said.rate, format="WAV")
-    _write(path, wav.getvalue())
+    write(path, wav.getvalue())
 
 
 def make_motion(photo: Path) -> Motion:
@@ -70,7 +70,8 @@ def main(out: Path) -> None:
     save_motion(out / "motion.npz", make_motion(out / "photo.jpg"))
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """The whole file or none."""
     with complete_or_absent(path) as temporary:
         temporary.write_bytes(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -27,6 +28,9 @@ TIME_AMBER, TIME_RED = 30 * 60, 12 * 3600
 MEMORY_AMBER = 0.8
 """Share of the free memory: what is left is soon taken by other programs."""
 
+SIZE_AMBER = 2.5
+"""Times as many pixels, or as few, as a checkpoint was trained on."""
+
 _NAMES = {"draft": "draft", "stick": "stick figure"}
 _GB = 1e9
 
@@ -37,17 +41,22 @@ def check_machine(how: RenderOptions, options: Options, frames: int) -> tuple[Fi
         expected = estimate(how, frames, options.hw)
     except ApvgenError as error:
         return (Finding("red", "renderer", str(error)),)
-    ready = Finding("green", "renderer", _ready(how))
-    return ready, check_time(expected, how), check_memory(expected, how)
+    return _ready(how, options), check_time(expected, how), check_memory(expected, how)
 
 
-def _ready(how: RenderOptions) -> str:
+def _ready(how: RenderOptions, options: Options) -> Finding:
     if how.renderer != "diffusion":
-        return f"The {_NAMES[how.renderer]} needs no weights."
+        return Finding("green", "renderer", f"The {_NAMES[how.renderer]} needs no weights.")
     from apvgen.backbones.controlnext_svd import find_checkpoint
 
     found = find_checkpoint(how.checkpoint)
-    return f"The checkpoint {found.name} is here (licence: {found.licence})."
+    here = f"The checkpoint {found.name} is here (licence: {found.licence})"
+    ratio = math.prod(options.hw) / math.prod(found.hw)
+    if max(ratio, 1 / ratio) <= SIZE_AMBER:
+        return Finding("green", "renderer", f"{here}.")
+    (height, width), (own_height, own_width) = options.hw, found.hw
+    advice = f"was trained on {own_width} × {own_height} px, not {width} × {height}: analyse again at about that size"
+    return Finding("amber", "renderer", f"{here}, but {advice}.", value=ratio)
 
 
 def check_time(expected: Estimate, how: RenderOptions) -> Finding:

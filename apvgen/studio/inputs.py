@@ -42,10 +42,14 @@ class Wanted:
 
 
 WANTED = {
-    "reference": Wanted("Photo", "One person, face and upper body in view", ["image"], "photo.jpg"),
-    "driving": Wanted("Motion", "Video of a person moving, or a track (.npz, .zip)", _MOTIONS, "motion.npz"),
-    "voice": Wanted("Voice", "Speech: a recording, or a video with sound", _SOUNDS, "voice.wav"),
+    "reference": Wanted("Photo", "One person, face and upper body in view", ["image"], "photo"),
+    "driving": Wanted("Motion", "Video of a person moving, or a track (.npz, .zip)", _MOTIONS, "motion"),
+    "voice": Wanted("Voice", "Speech: a recording, or a video with sound", _SOUNDS, "voice"),
 }
+"""`Wanted.example`: what the bundled file is called, without its ending."""
+
+DRAWN = {"Mia": "mia", "Leo": "leo"}
+"""Characters for the bundled checkpoint, and their folders among the examples."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Panel:
 
     cards: dict[str, Card]
     example: gr.Button
+    drawn: dict[str, gr.Button]
 
     @property
     def files(self) -> list[gr.File]:
@@ -80,7 +85,10 @@ class Panel:
 def build() -> Panel:
     """Lay the cards out below each other."""
     cards = {role: _build_card(role, WANTED[role]) for role in ROLES}
-    return Panel(cards, gr.Button("Use the bundled example", size="sm"))
+    usual = gr.Button("Use the bundled example", size="sm")
+    with gr.Row():
+        drawn = {name: gr.Button(f"Use {name}, a drawn character", size="sm", min_width=120) for name in DRAWN}
+    return Panel(cards, usual, drawn)
 
 
 def _build_card(role: str, wanted: Wanted) -> Card:
@@ -95,6 +103,8 @@ def _build_card(role: str, wanted: Wanted) -> Card:
 def wire(panel: Panel, studio: Studio) -> list[gr.events.Dependency]:
     """Connect the cards and the example; the events after which other files are chosen."""
     changes = [panel.example.click(bound(studio, example), None, panel.outputs, **QUIET)]
+    for name, button in panel.drawn.items():
+        changes.append(button.click(bound(studio, example, DRAWN[name]), None, panel.outputs, **QUIET))
     for role, card in panel.cards.items():
         outputs = [card.look, card.again, card.file]
         changes.append(card.file.upload(bound(studio, chosen, role), card.file, outputs, **QUIET))
@@ -112,10 +122,10 @@ def emptied() -> tuple:
     return gr.File(value=None, visible=True), gr.HTML(visible=False), gr.Button(visible=False)
 
 
-def example(studio: Studio) -> tuple:
-    """Fill every card from the bundled example. Raises InputError where it is not installed."""
-    files = {role: studio.example / WANTED[role].example for role in ROLES}
-    if not all(path.is_file() for path in files.values()):
+def example(studio: Studio, folder: str = ".") -> tuple:
+    """Fill every card from a bundled example. Raises InputError where it is not installed."""
+    files = {role: next((studio.example / folder).glob(f"{WANTED[role].example}.*"), None) for role in ROLES}
+    if not all(files.values()):
         raise InputError("The bundled example is missing from this installation; choose your own three files.")
     return _filled(studio, files)
 

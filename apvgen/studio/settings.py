@@ -17,6 +17,7 @@ SIZES = {
     "640 × 640 px, square": (640, 640),
     "1024 × 576 px, landscape": (576, 1024),
     "320 × 512 px, small and quick": (512, 320),
+    "256 × 384 px, for the drawn characters": (384, 256),
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
 MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]
@@ -175,6 +176,11 @@ def _trim(start: float | None, stop: str) -> Trim:
 
 def _seconds(trim: Trim) -> tuple[float, str]:
     return float(trim.start), optional.text(trim.stop)
+
+
+def drawn_size() -> str:
+    """The size that the bundled checkpoint was trained on, as its control calls it."""
+    return _name_of((384, 256))
 
 
 def untouched() -> tuple:
