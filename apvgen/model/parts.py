@@ -15,16 +15,17 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from apvgen.errors import CheckpointError
 from apvgen.model.controlnext import ControlNeXt
+from apvgen.model.groups import GroupedAutoencoder
 from apvgen.model.unet import ControlledUNet
 from apvgen.model.weights import check_shapes, load_exactly, read_shapes, read_state_dict
 
 _CLASSES = {
-    "unet": (ControlledUNet, ("ControlledUNet", "UNetSpatioTemporalConditionModel")),
-    "controlnext": (ControlNeXt, ("ControlNeXt",)),
-    "vae": (AutoencoderKLTemporalDecoder, ("AutoencoderKLTemporalDecoder",)),
-    "image_encoder": (CLIPVisionModelWithProjection, ("CLIPVisionModelWithProjection",)),
+    "unet": {"ControlledUNet": ControlledUNet, "UNetSpatioTemporalConditionModel": ControlledUNet},
+    "controlnext": {"ControlNeXt": ControlNeXt},
+    "vae": {"AutoencoderKLTemporalDecoder": AutoencoderKLTemporalDecoder, "GroupedAutoencoder": GroupedAutoencoder},
+    "image_encoder": {"CLIPVisionModelWithProjection": CLIPVisionModelWithProjection},
 }
-"""Of each part: its class, and the class names that its `config.json` may bear (the base's UNet is diffusers' own)."""
+"""Of each part: the class for every name that its `config.json` may bear (the base's UNet is diffusers' own)."""
 
 
 def load_part(folder: Path, part: str, device: torch.device | str, dtype: torch.dtype | None) -> torch.nn.Module:
@@ -43,13 +44,13 @@ def check_part(folder: Path, part: str) -> None:
 
 def empty_part(folder: Path, part: str) -> torch.nn.Module:
     """The network that `folder/config.json` describes, its parameters on the meta device, its buffers real."""
-    config = _config(folder / "config.json", part)
+    config, network = _config(folder / "config.json", part)
     try:
         # Positions and the like are in no state dict, so they must exist before weights are loaded.
         with init_empty_weights(include_buffers=False):
             if part == "image_encoder":
                 return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
-            return _CLASSES[part][0].from_config(config)
+            return network.from_config(config)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{folder / 'config.json'} describes no network that can be built ({error}); download or convert the "
@@ -87,7 +88,8 @@ def weights_file(folder: Path) -> Path:
     return files[0]
 
 
-def _config(path: Path, part: str) -> dict[str, Any]:
+def _config(path: Path, part: str) -> tuple[dict[str, Any], type[torch.nn.Module]]:
+    """What `config.json` says, and the class that it is for."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -95,6 +97,7 @@ def _config(path: Path, part: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} is no configuration; download or convert the checkpoint again.")
     named = config.get("_class_name") or (config.get("architectures") or [None])[0]
-    if named not in _CLASSES[part][1]:
-        raise CheckpointError(f"{path} describes a {named}, not a {_CLASSES[part][1][0]}; this is another model.")
-    return config
+    known = _CLASSES[part]
+    if named not in known:
+        raise CheckpointError(f"{path} describes a {named}, not a {next(iter(known))}; this is another model.")
+    return config, known[named]

@@ -11,6 +11,8 @@ from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemp
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from apvgen.model.groups import with_norm_groups
+
 CONTROL_STRENGTH = 0.2
 """Multiplies every control scale: dvlab-research/ControlNeXt, models/unet_spatio_temporal_condition_controlnext.py."""
 
@@ -23,8 +25,10 @@ class ControlledUNet(UNetSpatioTemporalConditionModel):
     `forward` runs the parent's modules itself instead of calling the parent's: that one takes neither control nor
     `image_only_indicator`, and handing them over beside it (hooks, attributes) would leave state between calls, which
     breaks re-entrant calls and compiled graphs. Gradient checkpointing and offload hooks live in the modules.
+    It takes one option more, `norm_groups`, for small networks.
     """
 
+    @with_norm_groups
     @wraps(UNetSpatioTemporalConditionModel.__init__)  # diffusers reads the configuration's keys off the signature
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
