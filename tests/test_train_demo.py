@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from apvgen.model.checkpoint import read_info, verify
 from train import demo, image_encoder, small_networks
-from train.autoencoder import CLIPS, PICTURES, Crops, crop, reconstruction_error, unit_scale
+from train.autoencoder import CLIPS, PICTURES, Crops, colour_error, crop, reconstruction_error, unit_scale
 from train.examples import Example
 from train.presets import parse
 
 
-def gradient_example(number=0, frames=4, hw=(192, 128)):
+def gradient_example(number=0, frames=4, hw=(224, 208)):
     """An example whose pixels tell frame, row and column."""
     t, y, x = np.meshgrid(np.arange(frames), np.arange(hw[0]), np.arange(hw[1]), indexing="ij")
     return Example("k", "body", np.stack([40 * t, y, x], -1).astype(np.uint8), None, None, str(number))
@@ -55,7 +56,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
 def test_crops_are_places_of_neighbouring_frames():
     seen = crop(gradient_example(), CLIPS, np.random.default_rng(3))
     levels = ((seen + 1) * 127.5).round()
-    assert seen.shape == (3, 3, 64, 64)
+    assert seen.shape == (3, 3, CLIPS.side, CLIPS.side)
     assert torch.equal(levels[:, 0].mean((1, 2)).diff(), torch.tensor([40.0, 40.0]))
     assert float(levels[0, 1].diff(dim=0).mean()) == pytest.approx(2, abs=0.02)
 
@@ -64,17 +65,29 @@ def test_a_step_sees_all_kinds_in_turn_and_the_same_things_every_time():
     streams = Stream(0), Stream(100)
     crops = Crops(streams, pictures=5)
     batch = crops[1]
-    assert batch.shape == (PICTURES.clips * PICTURES.crops, 1, 3, 64, 64)
+    assert batch.shape == (PICTURES.clips * PICTURES.crops, 1, 3, PICTURES.side, PICTURES.side)
     assert (streams[0].asked, streams[1].asked) == ([2, 3], [2, 3])
     assert torch.equal(batch, crops[1])
-    assert crops[5].shape == (CLIPS.clips, 3, 3, 64, 64)
+    assert crops[5].shape == (CLIPS.clips, 3, 3, CLIPS.side, CLIPS.side)
 
 
 def test_an_error_counts_edges_as_well_as_levels():
     flat, stripes = torch.zeros(1, 3, 4, 4), torch.tensor([0.5, -0.5]).repeat(2).expand(1, 3, 4, 4)
     assert reconstruction_error(stripes, stripes) == 0
     assert reconstruction_error(flat + 0.5, flat) == pytest.approx(0.5)
-    assert reconstruction_error(stripes, flat) == pytest.approx(0.5 + 2.0 * 1.0)
+    assert reconstruction_error(stripes, flat) == pytest.approx(0.5 + 1.0)
+
+
+def test_colours_are_told_by_the_first_three_latents():
+    frames = torch.rand(2, 3, 32, 32) * 2 - 1
+    colours = torch.nn.functional.avg_pool2d(frames, 8)
+    moments = torch.zeros(2, 8, 4, 4)
+    moments[:, :3] = 2 * colours
+    assert colour_error(DiagonalGaussianDistribution(moments), frames) == 0
+    moments[:, 3] = 5
+    assert colour_error(DiagonalGaussianDistribution(moments), frames) == 0
+    moments[:, 0] += 1
+    assert colour_error(DiagonalGaussianDistribution(moments), frames) == pytest.approx(1 / 3)
 
 
 def test_latents_are_scaled_to_unit_deviation():

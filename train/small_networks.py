@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 
 import click
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import TemporalDecoder
+from diffusers.models.resnet import TemporalResnetBlock
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from apvgen.model.checkpoint import CheckpointInfo, save_checkpoint
@@ -28,8 +30,8 @@ _TIME_IDS = 3
 """fps, motion bucket and noise augmentation, each coded in as many numbers as `addition_time_embed_dim`."""
 
 
-_GROUPS = 4
-"""In every normalisation of UNet and VAE: the usual 32 would leave one or two channels each."""
+_UNET_GROUPS, _VAE_GROUPS = 8, 1
+"""In every normalisation: the usual 32 would leave one or two channels each."""
 
 
 def small_unet() -> ControlledUNet:
@@ -44,7 +46,7 @@ def small_unet() -> ControlledUNet:
         projection_class_embeddings_input_dim=64 * _TIME_IDS,
         cross_attention_dim=EMBEDDING,
         num_attention_heads=(2, 4, 6),
-        norm_groups=_GROUPS,
+        norm_groups=_UNET_GROUPS,
     )
 
 
@@ -67,11 +69,23 @@ def small_vae() -> GroupedAutoencoder:
         layers_per_block=1,
         sample_size=384,
         scaling_factor=1.0,
-        norm_groups=_GROUPS,
+        norm_groups=_VAE_GROUPS,
     )
     # Latents begin nearly without noise of their own: at a deviation of 1 it hides every colour for hundreds of steps.
     torch.nn.init.constant_(vae.quant_conv.bias[vae.config.latent_channels :], _FIRST_LOG_VARIANCE)
+    _begin_with_pictures(vae.decoder)
     return vae
+
+
+@torch.no_grad()
+def _begin_with_pictures(decoder: TemporalDecoder) -> None:
+    """Let frames pass the layers along time unchanged, so that single pictures teach what videos need."""
+    torch.nn.init.dirac_(decoder.time_conv_out.weight)
+    torch.nn.init.zeros_(decoder.time_conv_out.bias)
+    for block in decoder.modules():
+        if isinstance(block, TemporalResnetBlock):
+            torch.nn.init.zeros_(block.conv2.weight)
+            torch.nn.init.zeros_(block.conv2.bias)
 
 
 def small_image_encoder() -> CLIPVisionModelWithProjection:
