@@ -76,6 +76,7 @@ def test_an_estimate_needs_no_data_and_begins_nothing(finetuned, tmp_path):
         (["--init", "nowhere"], "nowhere"),
         (["--learning-rate", "-1"], "learning_rate and clip_norm must be positive"),
         (["--optimiser", "adamw8bit"], "pip install bitsandbytes"),
+        (["--frames", "1", "--precision", "bf16"], "use --frames 2 or --precision no"),
     ],
 )
 @pytest.mark.usefixtures("counted_before")

@@ -24,7 +24,10 @@ Command = Sequence[str]
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of `train.finetune`: size in pixels, frames besides the reference, clips a step, iterations, rate."""
+    """One run of `train.finetune`: size in pixels, frames besides the reference, clips a step, iterations, rate.
+
+    draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once.
+    """
 
     name: str
     hw: HW
@@ -32,17 +35,19 @@ class Stage:
     batch: int
     steps: int
     rate: float
+    draws: int
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
-        return (*sizes, "--steps", str(self.steps), "--learning-rate", str(self.rate))
+        counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--validate-every", "0")
+        return (*sizes, *counts, "--learning-rate", str(self.rate))
 
 
 STAGES = (
-    Stage("small-pictures", (192, 128), 1, 8, 1500, 4e-4),
-    Stage("pictures", DEMO_HW, 1, 3, 1500, 3e-4),
-    Stage("short-clips", DEMO_HW, 5, 1, 1200, 2e-4),
-    Stage("clips", DEMO_HW, 13, 1, 500, 1e-4),
+    Stage("small-pictures", (192, 128), 2, 5, 1500, 4e-4, draws=3),
+    Stage("pictures", DEMO_HW, 2, 2, 1500, 3e-4, draws=2),
+    Stage("short-clips", DEMO_HW, 5, 1, 1200, 2e-4, draws=2),
+    Stage("clips", DEMO_HW, 13, 1, 500, 1e-4, draws=1),
 )
 
 
@@ -75,14 +80,15 @@ def commands(places: Places, clips: int, seed: int) -> Iterator[tuple[Path, Comm
     vae, encoder = places.work / "vae", places.work / "image_encoder"
     drawn = ("--faces", str(clips), "--bodies", str(clips), "--frames", "32", "--outpainting", "truth", *seeded)
     yield places.work / "world.done", ("train.synthetic", "--out", str(places.data), *drawn)
-    yield vae, ("train.autoencoder", *data, "--out", str(vae), *seeded)
-    yield encoder, ("train.image_encoder", *data, "--out", str(encoder), *seeded)
+    yield vae, ("train.autoencoder", *data, "--out", str(vae))
+    yield encoder, ("train.image_encoder", *data, "--out", str(encoder))
     parts = ("--vae", str(vae), "--image-encoder", str(encoder))
     yield places.begun, ("train.small_networks", *parts, "--out", str(places.begun), *seeded)
     for number, stage in enumerate(STAGES):
         # Body batches count as much as faces: from nothing, a tenth of their gradient would teach no dancing.
         how = ("--preset", "demo", "--init", str(places.after(number - 1)), *data, "--alpha", "1", *seeded)
-        into = ("--out", str(places.work / stage.name), "--checkpoint", str(places.after(number)))
+        kept = ("--latents", str(places.work / "latents"))
+        into = ("--out", str(places.work / stage.name), "--checkpoint", str(places.after(number)), *kept)
         small = ("--weights", "bfloat16") if places.after(number) == places.out else ()
         yield places.work / f"{stage.name}.done", ("train.finetune", *how, *stage.arguments(), *into, *small)
 
@@ -102,7 +108,7 @@ def make(places: Places, clips: int, seed: int) -> None:
 @click.command()
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint folder to make.")
-@click.option("--clips", default=1200, show_default=True, help="Of each kind that are drawn.")
+@click.option("--clips", default=640, show_default=True, help="Of each kind that are drawn.")
 @click.option("--seed", default=1, show_default=True)
 def main(work: Path, out: Path, clips: int, seed: int) -> None:
     """Make the demo checkpoint from nothing; run again to go on after an interruption."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apvgen.errors import ApvgenError, Cancelled
+from apvgen.errors import ApvgenError, Cancelled, InputError
 from apvgen.process import wait_calmly
 
 if TYPE_CHECKING:
+    import torch
+
     from train.batches import Examples
     from train.config import TrainConfig
     from train.examples import Kind
@@ -46,6 +48,7 @@ def _run(arguments: Sequence[str] | None) -> None:
 
     config = parse(arguments)
     state, init = PartialState(), find_checkpoint(str(config.init))
+    check_precision(config, state.device)
     data = None if config.estimate_only else _open_data(config)
     if state.is_main_process:
         cost = iteration_cost(config, init)
@@ -57,6 +60,15 @@ def _run(arguments: Sequence[str] | None) -> None:
     if state.is_main_process:
         remember_run(cost, config, state.device, session.pace)
         click.echo(f"The checkpoint is {folder}")
+
+
+def check_precision(config: TrainConfig, device: torch.device) -> None:
+    """Raise InputError for the one case whose gradients torch gets wrong (2.13, oneDNN's Conv3d over two frames)."""
+    if (device.type, config.device.precision, config.data.frames) == ("cpu", "bf16", 1):
+        raise InputError(
+            "On a CPU, bf16 gradients are wrong for a single frame beside its reference; use --frames 2 or "
+            "--precision no."
+        )
 
 
 def _open_data(config: TrainConfig) -> tuple[Mapping[Kind, Examples], Shown]:

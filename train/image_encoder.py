@@ -72,7 +72,7 @@ def painting_step(batches: Iterator[torch.Tensor]) -> LossOf:
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the network.")
-@click.option("--steps", default=2000, show_default=True)
+@click.option("--steps", default=1500, show_default=True)
 @click.option("--batch", default=16, show_default=True)
 @click.option("--rate", default=5e-4, show_default=True, help="The highest learning rate.")
 @click.option("--seed", default=0, show_default=True)
