@@ -12,7 +12,7 @@ from train.examples import Example
 from train.presets import parse
 
 
-def gradient_example(number=0, frames=4, hw=(224, 208), kind="body"):
+def gradient_example(number=0, frames=4, hw=(256, 256), kind="body"):
     """An example whose pixels tell frame, row and column."""
     t, y, x = np.meshgrid(np.arange(frames), np.arange(hw[0]), np.arange(hw[1]), indexing="ij")
     mask = np.zeros((frames, *hw), np.float32)
@@ -117,7 +117,10 @@ def test_a_vae_keeps_the_colour_of_an_even_picture():
     torch.manual_seed(0)
     vae = small_networks.small_vae().eval()
     with torch.no_grad():
-        made = [vae.decode(torch.full((1, 4, 4, 4), level), num_frames=1).sample for level in (-3.0, 3.0)]
+        made = [
+            vae.decode(torch.full((1, small_networks.LATENT_CHANNELS, 4, 4), level), num_frames=1).sample
+            for level in (-3.0, 3.0)
+        ]
     assert (made[0] - made[1])[..., 12:20, 12:20].abs().mean() > 0.05
 
 

@@ -47,10 +47,10 @@ class CropPlan:
     side: int
 
 
-PICTURES, CLIPS = CropPlan(4, 12, 1, 32), CropPlan(4, 1, 3, 64)
+PICTURES, CLIPS = CropPlan(4, 12, 1, 32), CropPlan(2, 1, 3, 128)
 """Many small pieces of single pictures until the decoder knows colours and lines, then fewer and larger places, for
 some frames each."""
-PICTURES_SHARE = 0.8
+PICTURES_SHARE = 0.85
 """Of the steps."""
 
 
@@ -134,7 +134,7 @@ def autoencoder_step(seed: int, batches: Iterator[torch.Tensor]) -> LossOf:
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the network.")
-@click.option("--steps", default=4000, show_default=True)
+@click.option("--steps", default=3600, show_default=True)
 @click.option("--rate", default=6e-4, show_default=True, help="The highest learning rate.")
 @click.option("--seed", default=0, show_default=True)
 def main(data: Path, out: Path, steps: int, rate: float, seed: int) -> None:

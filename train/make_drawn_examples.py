@@ -1,4 +1,4 @@
-"""Make the examples for the demo checkpoint, the same on every run: `python -m train.make_drawn_examples`.
+"""Make the drawn examples, the same on every run: `python -m train.make_drawn_examples`.
 
 Each is a folder in `assets/example/`: a held-out person of the drawn world as `photo.png`, the dance of another as
 `motion.npz`, and `voice.wav`.

@@ -24,6 +24,9 @@ DEMO_HW = (384, 256)
 EMBEDDING = 128
 """Numbers that the image encoder says of a picture."""
 
+LATENT_CHANNELS = 8
+"""Twice SVD's: faces are 8 latents high here, and lips have to open in 2."""
+
 _FIRST_LOG_VARIANCE = -6.0
 
 _TIME_IDS = 3
@@ -38,6 +41,8 @@ def small_unet() -> ControlledUNet:
     """20 M parameters; attention only at a half and a quarter of the latents' size."""
     return ControlledUNet(
         sample_size=48,
+        in_channels=2 * LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
         down_block_types=("DownBlockSpatioTemporal",) + ("CrossAttnDownBlockSpatioTemporal",) * 2,
         up_block_types=("CrossAttnUpBlockSpatioTemporal",) * 2 + ("UpBlockSpatioTemporal",),
         block_out_channels=(64, 128, 192),
@@ -67,12 +72,13 @@ def small_vae() -> GroupedAutoencoder:
         down_block_types=("DownEncoderBlock2D",) * 4,
         block_out_channels=(32, 32, 64, 128),
         layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
         sample_size=384,
         scaling_factor=1.0,
         norm_groups=_VAE_GROUPS,
     )
     # Latents begin nearly without noise of their own: at a deviation of 1 it hides every colour for hundreds of steps.
-    torch.nn.init.constant_(vae.quant_conv.bias[vae.config.latent_channels :], _FIRST_LOG_VARIANCE)
+    torch.nn.init.constant_(vae.quant_conv.bias[LATENT_CHANNELS:], _FIRST_LOG_VARIANCE)
     _begin_with_pictures(vae.decoder)
     return vae
 

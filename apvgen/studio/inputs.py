@@ -49,7 +49,7 @@ WANTED = {
 """`Wanted.example`: what the bundled file is called, without its ending."""
 
 DRAWN = {"Mia": "mia", "Leo": "leo"}
-"""Characters for the bundled checkpoint, and their folders among the examples."""
+"""Characters of the world that `train.demo` trains on, and their folders among the examples."""
 
 
 @dataclass(frozen=True)
