@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from apvgen.model.checkpoint import read_info, verify
 from train import demo, image_encoder, small_networks
-from train.autoencoder import CLIPS, PICTURES, CropPlan, Crops, colour_error, crop, reconstruction_error, unit_scale
+from train.autoencoder import CLIPS, PICTURES, CropPlan, Crops, crop, patterns, reconstruction_error, unit_scale
 from train.examples import Example
 from train.presets import parse
 
@@ -90,16 +89,14 @@ def test_an_error_counts_edges_as_well_as_levels():
     assert reconstruction_error(stripes, flat) == pytest.approx(0.5 + 1.0)
 
 
-def test_colours_are_told_by_the_first_three_latents():
-    frames = torch.rand(2, 3, 32, 32) * 2 - 1
-    colours = torch.nn.functional.avg_pool2d(frames, 8)
-    moments = torch.zeros(2, 8, 4, 4)
-    moments[:, :3] = 2 * colours
-    assert colour_error(DiagonalGaussianDistribution(moments), frames) == 0
-    moments[:, 3] = 5
-    assert colour_error(DiagonalGaussianDistribution(moments), frames) == 0
-    moments[:, 0] += 1
-    assert colour_error(DiagonalGaussianDistribution(moments), frames) == pytest.approx(1 / 3)
+def test_latents_are_drawn_to_mean_colours_and_to_waves_that_do_not_overlap():
+    seen = torch.nn.functional.conv2d(torch.full((1, 3, 8, 8), 0.5), patterns(), stride=8).flatten()
+    assert seen.shape == (small_networks.LATENT_CHANNELS,)
+    assert seen[0] == seen[1] == seen[2] > 0.5
+    assert seen[3:].abs().max() < 1e-6
+    rows = patterns().flatten(1)
+    products = rows @ rows.T
+    assert (products - products.diag().diag()).abs().max() < 1e-6 < products.diag().min()
 
 
 def test_latents_are_scaled_to_unit_deviation():
