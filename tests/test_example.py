@@ -45,7 +45,7 @@ def test_a_drawn_example_is_small_made_again_and_found_by_the_detector(name: str
     make_drawn_examples.make_drawn(make_drawn_examples.CHARACTERS[name], tmp_path)
     files = {path.name: path.read_bytes() for path in (EXAMPLE / name).iterdir()}
     assert {path.name for path in tmp_path.iterdir()} == set(files)
-    assert (tmp_path / "photo.png").read_bytes() == files["photo.png"]
+    assert all((tmp_path / name).read_bytes() == files[name] for name in ("photo.png", "voice.wav"))
     assert sum(map(len, files.values())) < 1_100_000
     again, motion = (load_motion(folder / "motion.npz") for folder in (tmp_path, EXAMPLE / name))
     np.testing.assert_array_equal(again.body.xy, motion.body.xy)
@@ -63,6 +63,11 @@ def test_the_motion_is_made_again(motion: Motion):
     for ours, theirs in ((motion.body, again.body), (motion.hands, again.hands), (motion.face, again.face)):
         np.testing.assert_allclose(ours.xy, theirs.xy, atol=0.5)  # another processor may detect a fraction of a px off
         np.testing.assert_array_equal(ours.score, theirs.score)
+
+
+def test_the_voice_is_made_again_byte_for_byte(tmp_path: Path):
+    make_example.make_voice(tmp_path / "voice.wav")
+    assert (tmp_path / "voice.wav").read_bytes() == (EXAMPLE / "voice.wav").read_bytes()
 
 
 def test_the_voice_is_about_five_seconds_and_not_longer_than_the_motion(motion: Motion):

@@ -21,7 +21,8 @@ from apvgen.retarget import fit_window, map_motion
 from apvgen.tracks import save_motion
 from apvgen.types import HW, Motion
 from train.gesture import gesture
-from train.voice_speech import Synthesizer, Voice
+from train.synthetic.speaker import say
+from train.voice_speech import Voice
 
 EXAMPLE = Path(__file__).parents[1] / "assets" / "example"
 TEXT = "Hello! Give me a photo, a dance and a voice, and I will bring them together."
@@ -48,7 +49,7 @@ def make_voice(path: Path, text: str = TEXT, voice: Voice = VOICE) -> None:
     """A text, spoken; 16-bit mono WAV."""
     import soundfile
 
-    said = Synthesizer().speak(text, voice)
+    said = say(text, voice)
     quantised = np.round(said.samples * (PEAK * 32767 / np.abs(said.samples).max())).astype(np.int16)
     wav = io.BytesIO()
     soundfile.write(wav, quantised, said.rate, format="WAV")
