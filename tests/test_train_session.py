@@ -15,7 +15,7 @@ import torch
 from train_toys import FRAMES, HW, STREAMS, MadeUp, toy_config, with_group
 
 from apvgen.errors import Cancelled, CheckpointError, InputError, MemoryLimitError, OutputError
-from apvgen.model.checkpoint import list_checkpoints, load_models, read_info, verify
+from apvgen.model.checkpoint import PARTS, list_checkpoints, load_models, read_info, verify
 from apvgen.model.parts import weights_file
 from apvgen.model.weights import read_state_dict
 from train.config import TrainConfig
@@ -104,6 +104,16 @@ def test_vae_and_image_encoder_can_stay_where_they_are(tiny, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"checkpoint.json", "unet", "controlnext"}
     assert {weight.dtype for weight in read_state_dict(weights_file(folder / "unet")).values()} == {torch.bfloat16}
     load_models(info, "cpu", torch.float32)
+
+
+def test_all_parts_of_a_checkpoint_have_the_type_that_was_asked_for(tiny, tmp_path):
+    config = with_group(toy_config(tiny, tmp_path, steps=1, ema_decay=0), "output", weights="bfloat16")
+    made = session(config)
+    folder = made.train()
+    for part in PARTS:
+        types = {weight.dtype for weight in read_state_dict(weights_file(folder / part)).values()}
+        assert types <= {torch.bfloat16, torch.int64}
+    assert made.run.latents.encoder.vae.dtype == torch.float32
 
 
 def test_adapters_are_merged_into_a_checkpoint_like_any_other(tiny, tmp_path):

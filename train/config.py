@@ -177,7 +177,7 @@ class OutputSettings:
     checkpoint: Path | None = None
     """Folder that the studio reads; left out: called like --out, among the studio's checkpoints."""
     weights: WeightsType = "float32"
-    """Type of the checkpoint's numbers."""
+    """Type of the checkpoint's numbers, VAE and image encoder included where they are copied into it."""
     include_base: bool | None = None
     """Copy VAE and image encoder into the checkpoint; None: if the one started from has them inside."""
     save_every: int = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from importlib import metadata
@@ -77,8 +78,10 @@ def _models(run: Run, init: CheckpointInfo, state: StateDict) -> Models:
         network = empty_part(init.part(part), part)
         load_exactly(network, weights, f"the trained {part}")
         networks.append(network)
-    encoder = run.latents.encoder
-    return Models(*networks, encoder.vae, encoder.image_encoder)
+    encoder, dtype = run.latents.encoder, getattr(torch, run.config.output.weights)
+    # Copies: training goes on with these two in full precision.
+    shared = (nn.Module.to(deepcopy(part), dtype) for part in (encoder.vae, encoder.image_encoder))
+    return Models(*networks, *shared)
 
 
 def _info(run: Run, init: CheckpointInfo, step: int, fps: Fraction, folder: Path) -> CheckpointInfo:

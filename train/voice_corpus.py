@@ -67,7 +67,7 @@ class Corpus:
 
 def build_corpus(scenes: int, seed: int, variants: Sequence[str] = VARIANTS) -> Corpus:
     """Make `scenes` scenes of SCENE_SECONDS, spoken by `variants` of espeak-ng's voices."""
-    engine = Synthesizer()
+    engine = Synthesizer(seed)
     power = np.empty((scenes, SCENE_SECONDS * SAMPLE_RATE // HOP, BANDS), np.float16)
     mouth = np.empty((scenes, SCENE_SECONDS * FRAME_RATE, len(CHANNELS)), np.float16)
     for k in range(scenes):
