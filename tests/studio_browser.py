@@ -18,8 +18,13 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
 )
-LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
-"""What gradio's page complains about when it is left while it waits for an answer."""
+LEAVING = (
+    "AbortError: signal is aborted",
+    "Unexpected error Connection errored out",
+    "Unexpected error 404: Not Found",
+)
+"""What gradio's page complains about when it is left while it waits for an answer: it asks on for a stream that is
+closed. A file that is not there reads otherwise ("Failed to load resource")."""
 PATIENCE = 90_000
 """ms; a busy machine of two cores loads the models in it many times over."""
 

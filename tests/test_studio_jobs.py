@@ -1,6 +1,7 @@
 """Work in the background, what the page says of it, and where its results lie."""
 
 import threading
+import time
 
 import pytest
 
@@ -31,6 +32,22 @@ def test_a_waiting_job_that_is_stopped_never_begins():
     assert second.ended
     assert words.sentence(second.error, ()) == words.STOPPED
     assert not begun
+
+
+def test_work_finds_itself_however_early_it_asks(monkeypatch):
+    board, found = Board(), []
+    submit = board._pool.submit
+
+    def submit_and_dawdle(*given):
+        future = submit(*given)
+        time.sleep(0.05)
+        return future
+
+    monkeypatch.setattr(board._pool, "submit", submit_and_dawdle)
+    job = board.start("work", lambda _report: found.append(board.get("work")))
+    job._future.result(60)
+    assert found == [job]
+    board.close()
 
 
 def test_a_job_of_the_same_name_is_not_started_twice():

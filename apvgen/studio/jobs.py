@@ -121,7 +121,9 @@ class Board:
             return job
 
     def get(self, name: str) -> Job | None:
-        return self._jobs.get(name)
+        """The latest job of that name; work finds itself, however early it asks."""
+        with self._lock:
+            return self._jobs.get(name)
 
     def close(self) -> None:
         """Stop everything and wait until it has stopped."""
