@@ -64,14 +64,10 @@ def crop(example: Example, plan: CropPlan, rng: np.random.Generator) -> torch.Te
     """float32 `[frames, 3, side, side]` in [-1, 1]: a few of an example's frames, in order, at one random place."""
     start = int(rng.integers(0, len(example.frames) - plan.frames + 1))
     scale = 2 if rng.random() < _HALVED_SHARE else 1
-    places = example.mask[start] > 0
-    if example.kind != "face" or rng.random() > _FACE_SHARE:
-        places = np.ones_like(places)
-    middle = rng.choice(np.argwhere(places))
-    side = plan.side * scale
-    top, left = (
-        int(np.clip(at - side // 2, 0, length - side)) for at, length in zip(middle, places.shape, strict=True)
-    )
+    mask, side = example.mask[start], plan.side * scale
+    on_face = example.kind == "face" and rng.random() <= _FACE_SHARE
+    middle = np.unravel_index(rng.choice(np.flatnonzero(mask > 0) if on_face else mask.size), mask.shape)
+    top, left = (int(np.clip(at - side // 2, 0, length - side)) for at, length in zip(middle, mask.shape, strict=True))
     chosen = example.frames[start : start + plan.frames, top : top + side, left : left + side]
     return avg_pool2d(torch.from_numpy(chosen).permute(0, 3, 1, 2).float() / 127.5 - 1, scale)
 

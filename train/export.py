@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from importlib import metadata
@@ -43,7 +42,7 @@ def export(run: Run, init: CheckpointInfo, step: int, fps: Fraction) -> None:
     if run.accelerator.is_main_process:
         folder = checkpoint_folder(run.config.output)
         info = _info(run, init, step, fps, folder)
-        save_checkpoint(folder, _models(run, init, state), info)
+        save_checkpoint(folder, _models(run, init, state), info, getattr(torch, run.config.output.weights))
     run.accelerator.wait_for_everyone()
 
 
@@ -78,10 +77,8 @@ def _models(run: Run, init: CheckpointInfo, state: StateDict) -> Models:
         network = empty_part(init.part(part), part)
         load_exactly(network, weights, f"the trained {part}")
         networks.append(network)
-    encoder, dtype = run.latents.encoder, getattr(torch, run.config.output.weights)
-    # Copies: training goes on with these two in full precision.
-    shared = (nn.Module.to(deepcopy(part), dtype) for part in (encoder.vae, encoder.image_encoder))
-    return Models(*networks, *shared)
+    encoder = run.latents.encoder
+    return Models(*networks, encoder.vae, encoder.image_encoder)
 
 
 def _info(run: Run, init: CheckpointInfo, step: int, fps: Fraction, folder: Path) -> CheckpointInfo:

@@ -34,12 +34,12 @@ def checkpoints() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the published weights and the checkpoints on this machine."""
-    from apvgen.model.checkpoint import BUNDLED, checkpoints_folder, examine_checkpoints, list_checkpoints
+    from apvgen.model.checkpoint import checkpoint_roots, examine_checkpoints, list_checkpoints
     from apvgen.model.registry import PUBLISHED
 
-    root = checkpoints_folder()
+    root, with_program = checkpoint_roots()
     ready, damaged = examine_checkpoints([root])
-    bundled = list_checkpoints([BUNDLED])
+    bundled = list_checkpoints([with_program])
     summary = {
         "folder": str(root),
         "published": [_published_summary(entry, root / entry.name) for entry in PUBLISHED.values()],

@@ -161,11 +161,14 @@ def load_models(info: CheckpointInfo, device: torch.device | str, dtype: torch.d
     return Models(unet, control, vae, image_encoder)
 
 
-def save_checkpoint(folder: Path, models: Models, info: CheckpointInfo) -> CheckpointInfo:
+def save_checkpoint(
+    folder: Path, models: Models, info: CheckpointInfo, dtype: torch.dtype | None = None
+) -> CheckpointInfo:
     """Write `models` as the checkpoint `folder`, whole or not at all; a checkpoint that is there is replaced.
 
     info: everything but `folder` and `files`, which are set here. With a `base`, `vae` and `image_encoder` are not
-    written. Raises OutputError when the folder is something else or the disk is full.
+    written. dtype: of the numbers in the files; None keeps those of the networks. Raises OutputError when the folder is
+    something else or the disk is full.
     """
     from apvgen.model.parts import save_part
 
@@ -173,7 +176,7 @@ def save_checkpoint(folder: Path, models: Models, info: CheckpointInfo) -> Check
     with new_checkpoint(folder, info) as inside:
         for part, network in zip(PARTS, networks, strict=True):
             if info.base is None or part not in SHARED_PARTS:
-                save_part(network, inside / part)
+                save_part(network, inside / part, dtype)
     return read_info(folder)
 
 

@@ -64,8 +64,11 @@ def empty_control() -> ControlNeXt:
         return ControlNeXt()
 
 
-def save_part(network: torch.nn.Module, folder: Path) -> None:
-    """Write a network as `load_part` reads it, and as its library's own `from_pretrained` does."""
+def save_part(network: torch.nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:
+    """Write a network as `load_part` reads it, and as its library's own `from_pretrained` does.
+
+    dtype: of the numbers in the file; None keeps those of the network.
+    """
     folder.mkdir()
     name = "diffusion_pytorch_model.safetensors"
     if isinstance(network, CLIPVisionModelWithProjection):
@@ -74,7 +77,10 @@ def save_part(network: torch.nn.Module, folder: Path) -> None:
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     else:
         network.save_config(folder)
-    state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    state = {
+        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for key, tensor in network.state_dict().items()
+    }
     save_file(state, folder / name, metadata={"format": "pt"})
     # safetensors makes its files private to the user.
     shutil.copymode(folder / "config.json", folder / name)

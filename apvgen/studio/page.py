@@ -126,7 +126,7 @@ def _wire_inputs(page: Page, studio: Studio) -> None:
         cleared = changed.then(lambda: "", None, page.analysis.strip.status, queue=False, **QUIET)
         _follow_files(cleared, page, studio)
     for button in page.inputs.drawn.values():
-        button.click(settings.drawn_size, None, page.settings.size, queue=False, **QUIET)
+        button.click(lambda: settings.DRAWN_SIZE, None, page.settings.size, queue=False, **QUIET)
     drawer, controls = page.settings.drawer, page.settings.controls
     altered = [control.change for control in controls]
     counting = {"queue": False, "preprocess": False, "trigger_mode": "always_last", **QUIET}

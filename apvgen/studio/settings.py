@@ -11,13 +11,14 @@ from apvgen.config import AlignOptions, Options, Trim
 from apvgen.errors import InputError
 from apvgen.studio import optional
 
+DRAWN_SIZE = "256 × 384 px, for the drawn characters"
 SIZES = {
     "512 × 768 px, portrait (the paper's)": (768, 512),
     "576 × 1024 px, tall portrait": (1024, 576),
     "640 × 640 px, square": (640, 640),
     "1024 × 576 px, landscape": (576, 1024),
     "320 × 512 px, small and quick": (512, 320),
-    "256 × 384 px, for the drawn characters": (384, 256),
+    DRAWN_SIZE: (384, 256),
 }
 RATES = ["12", "15", "24", "25", "30", "50", "60"]
 MODES = [("steady", "stable"), ("turned with the head", "head_pose"), ("as in the paper", "paper")]
@@ -176,11 +177,6 @@ def _trim(start: float | None, stop: str) -> Trim:
 
 def _seconds(trim: Trim) -> tuple[float, str]:
     return float(trim.start), optional.text(trim.stop)
-
-
-def drawn_size() -> str:
-    """The size that the bundled checkpoint was trained on, as its control calls it."""
-    return _name_of((384, 256))
 
 
 def untouched() -> tuple:
