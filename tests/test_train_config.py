@@ -46,7 +46,7 @@ def test_values_out_of_range_are_one_sentence():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (lambda: DataSettings(Path("d"), latents=Path("l")), "--draws 4"),
+        (lambda: DataSettings(Path("d"), kept=Path("l")), "--draws 4"),
         (lambda: MethodSettings(mixed_data=False, body_only=True), "exclude each other"),
         (lambda: DropoutSettings(0.5, 0.5, 0.5), "exceed 1"),
         (lambda: OptimiserSettings(train="some"), "train must be one of"),

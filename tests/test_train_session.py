@@ -224,7 +224,7 @@ def test_validation_shows_reference_pose_result_and_truth(tiny, tmp_path):
 
 def test_kept_latents_change_nothing_but_the_work(tiny, tmp_path):
     streams = {"face": MadeUp("face", draws=1), "body": MadeUp("body", draws=1)}
-    config = with_group(toy_config(tiny, tmp_path, steps=2), "data", draws=1, latents=tmp_path / "latents")
+    config = with_group(toy_config(tiny, tmp_path, steps=2), "data", draws=1, kept=tmp_path / "kept")
     made = session(config, streams)
     calls, encode = [], made.run.latents.encoder.encode
     made.run.latents.encoder.encode = lambda frames, identity: calls.append(identity) or encode(frames, identity)

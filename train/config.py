@@ -49,8 +49,9 @@ class DataSettings:
     """How faces are drawn in pose frames, from now on: lines of the face mesh, as in the paper, or 68 dots."""
     leave_out_short: bool = False
     """Train without clips that are shorter than an example, instead of refusing them."""
-    latents: Path | None = None
-    """Folder that keeps what VAE and image encoder make of each draw, so that they run once; needs --draws."""
+    kept: Path | None = None
+    """Folder that keeps each draw of a clip, and what VAE and image encoder make of it, for this run and the next;
+    needs --draws."""
     workers: int = 4
     """Processes that load examples; 0: the training itself does."""
 
@@ -60,8 +61,8 @@ class DataSettings:
         check_choice("maps", self.maps, MapsName)
         check_choice("face_style", self.face_style, FaceStyle)
         _check_least(self, frames=1, stride=1, draws=0, workers=0)
-        if self.latents is not None and not self.draws:
-            raise ValueError("latents can be kept of a limited number of draws only; add --draws 4, for example")
+        if self.kept is not None and not self.draws:
+            raise ValueError("a limited number of draws can be kept, not endless ones; add --draws 4, for example")
 
 
 @dataclass(frozen=True)

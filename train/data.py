@@ -12,6 +12,7 @@ from train.config import TrainConfig
 from train.dataset import BodyExamples, ExampleOptions, FaceExamples
 from train.examples import Kind
 from train.fda_statistics import PAPER, read_maps
+from train.kept_examples import KeptExamples
 from train.shards import open_shards
 
 _CLASSES = {"face": FaceExamples, "body": BodyExamples}
@@ -23,8 +24,9 @@ def open_examples(config: TrainConfig, folder: Path | None = None) -> dict[Kind,
     Raises InputError and MediaError for data that does not fit, each in a sentence that names shard and clip.
     """
     shards = open_shards(folder or config.data.folder)
-    options = _options(config)
-    return {kind: _CLASSES[kind](shards, options) for kind in dict.fromkeys(config.method.kinds)}
+    options, kept = _options(config), config.data.kept
+    examples = KeptExamples(kept / "examples") if kept else None
+    return {kind: _CLASSES[kind](shards, options, examples) for kind in dict.fromkeys(config.method.kinds)}
 
 
 def frame_rate(examples: Mapping[Kind, FaceExamples | BodyExamples], stride: int) -> Fraction:

@@ -23,6 +23,7 @@ from apvgen.types import HW, Affine, Motion
 from train.augment import mirror, only_face
 from train.examples import Example, Kind
 from train.fda_statistics import PAPER, FdaDistribution
+from train.kept_examples import KeptExamples
 from train.outpaint import Margins, margins_of, seen_through
 from train.sampling import Stream
 from train.shards import ClipEntry, Shards, read_frames, read_motion, read_surround
@@ -85,12 +86,12 @@ class Draw(NamedTuple):
 
 
 class _Examples(Dataset[Example]):
-    """What both kinds share. `len` is one pass; positions go on beyond it."""
+    """What both kinds share. `len` is one pass; positions go on beyond it. kept: where examples are kept, if at all."""
 
     kind: Kind
 
-    def __init__(self, shards: Shards, options: ExampleOptions) -> None:
-        self.options = options
+    def __init__(self, shards: Shards, options: ExampleOptions, kept: KeptExamples | None = None) -> None:
+        self.options, self._kept = options, kept
         self.entries, self.left_out = _long_enough(shards.of_kind(self.kind), self.kind, options)
         for entry in self.entries:
             self._check(entry)
@@ -101,8 +102,11 @@ class _Examples(Dataset[Example]):
 
     def __getitem__(self, position: int) -> Example:
         clip, turn = self._stream[position]
-        options = self.options
-        return self.example(self.entries[clip], turn % options.draws if options.draws else turn)
+        entry, options = self.entries[clip], self.options
+        variant = turn % options.draws if options.draws else turn
+        if self._kept is None:
+            return self.example(entry, variant)
+        return self._kept.of(f"{entry.digest} {variant} {options}", lambda: self.example(entry, variant))
 
     def example(self, entry: ClipEntry, variant: int) -> Example:
         """One of a clip's examples. Raises MediaError for damaged data."""

@@ -39,15 +39,14 @@ class Stage:
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
-        counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--validate-every", "0")
+        counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--validate-every", "0", "--workers", "1")
         return (*sizes, *counts, "--learning-rate", str(self.rate))
 
 
 STAGES = (
-    Stage("small-pictures", (192, 128), 2, 5, 1500, 4e-4, draws=3),
-    Stage("pictures", DEMO_HW, 2, 2, 1500, 3e-4, draws=2),
-    Stage("short-clips", DEMO_HW, 5, 1, 1200, 2e-4, draws=2),
-    Stage("clips", DEMO_HW, 13, 1, 500, 1e-4, draws=1),
+    Stage("small-pictures", (192, 128), 2, 5, 1000, 4e-4, draws=2),
+    Stage("pictures", DEMO_HW, 2, 2, 800, 3e-4, draws=1),
+    Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1),
 )
 
 
@@ -87,7 +86,7 @@ def commands(places: Places, clips: int, seed: int) -> Iterator[tuple[Path, Comm
     for number, stage in enumerate(STAGES):
         # Body batches count as much as faces: from nothing, a tenth of their gradient would teach no dancing.
         how = ("--preset", "demo", "--init", str(places.after(number - 1)), *data, "--alpha", "1", *seeded)
-        kept = ("--latents", str(places.work / "latents"))
+        kept = ("--kept", str(places.work / "kept"))
         into = ("--out", str(places.work / stage.name), "--checkpoint", str(places.after(number)), *kept)
         small = ("--weights", "bfloat16") if places.after(number) == places.out else ()
         yield places.work / f"{stage.name}.done", ("train.finetune", *how, *stage.arguments(), *into, *small)

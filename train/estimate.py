@@ -134,7 +134,7 @@ def _pass(model: nn.Module, config: TrainConfig) -> None:
 
 def _encoding_flops(vae: nn.Module, config: TrainConfig) -> float:
     """Of a clip's frames and the noisy reference picture; nothing where latents are kept."""
-    if config.data.latents is not None:
+    if config.data.kept is not None:
         return 0.0
     return (config.data.frames + 2) * cost_of([vae], lambda: vae.encode(torch.empty(1, 3, *config.data.hw))).flops
 

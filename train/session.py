@@ -142,9 +142,9 @@ def prepare(config: TrainConfig, init: CheckpointInfo, accelerator: Accelerator)
     """Load a checkpoint's networks and prepare them for training. Raises CheckpointError, MissingModelError."""
     # Of several processes on CPUs accelerate calls the device cpu:0, a name that safetensors does not know.
     device = "cpu" if accelerator.device.type == "cpu" else accelerator.device
-    latents = config.data.latents
+    kept = config.data.kept
     models = load_models(init, device, torch.float32)
-    return assemble(config, models, accelerator, folder_of(latents, init) if latents else None)
+    return assemble(config, models, accelerator, folder_of(kept, init) if kept else None)
 
 
 def assemble(config: TrainConfig, models: Models, accelerator: Accelerator, latents: Path | None = None) -> Run:
@@ -229,7 +229,7 @@ def flat(config: TrainConfig) -> dict[str, Any]:
     return names
 
 
-_FREE = ("output.", "device.gradient", "data.folder", "data.workers", "data.latents", "preset", "estimate_only")
+_FREE = ("output.", "device.gradient", "data.folder", "data.workers", "data.kept", "preset", "estimate_only")
 """Settings that may change when a run goes on: the result is that of a straight run all the same."""
 
 
