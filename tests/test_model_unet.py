@@ -12,7 +12,8 @@ from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 
 from apvgen.model.controlnext import ControlNeXt
-from apvgen.model.unet import CONTROL_STRENGTH, ControlledUNet, add_control
+from apvgen.model.parts import load_part, save_part
+from apvgen.model.unet import ControlledUNet, add_control
 
 FULL_SIZE_MEMORY = 9e9
 WIDTH, BATCH, FRAMES = 32, 2, 3
@@ -164,9 +165,20 @@ def test_noise_level_as_a_number_or_one_for_each_clip(unet, inputs):
         torch.testing.assert_close(unet(**{**inputs, "timestep": level}, return_dict=False)[0], expected)
 
 
+@torch.no_grad()
+def test_a_network_may_hear_its_control_louder(tmp_path, unet, inputs, control):
+    louder = ControlledUNet(**CONFIG, control_strength=1.0).eval()
+    louder.load_state_dict(unet.state_dict())
+    save_part(louder, tmp_path / "unet")
+    again = load_part(tmp_path / "unet", "unet", "cpu", None)
+    torch.testing.assert_close(
+        again(**inputs, control=control, control_scale=0.2).sample, unet(**inputs, control=control).sample
+    )
+
+
 def test_control_takes_the_statistics_of_each_frame(control):
     hidden = torch.randn(6, WIDTH, 7, 11) * torch.arange(1, 7).view(-1, 1, 1, 1) - 4
-    added = (add_control(hidden, control, 0.5) - hidden) / (0.5 * CONTROL_STRENGTH)
+    added = (add_control(hidden, control, 0.5) - hidden) / 0.5
     for mine, theirs in zip(torch.std_mean(added, (1, 2, 3)), torch.std_mean(hidden, (1, 2, 3)), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from apvgen.backbones.controlnext_svd import ControlNeXtSVD, Networks
+from apvgen.backbones.protocol import Shot
 from apvgen.model.checkpoint import read_info, verify
+from apvgen.sampler.settings import Memory, Settings
 from train import demo, image_encoder, small_networks
 from train.autoencoder import CLIPS, PICTURES, CropPlan, Crops, crop, patterns, reconstruction_error, unit_scale
 from train.examples import Example
 from train.presets import parse
+from train.synthetic.people import person
+from train.synthetic.shots import shot
+from train.synthetic.world import portrait
 
 
 def gradient_example(number=0, frames=4, hw=(256, 256), kind="body"):
@@ -133,7 +139,8 @@ def test_the_image_encoder_is_trained_to_paint_a_thumbnail_of_what_it_sees():
     assert pictures[0].shape == (3, 3, 96, 96)
 
 
-def test_trained_parts_and_new_ones_become_a_checkpoint(tmp_path, monkeypatch):
+def test_trained_parts_and_new_ones_become_a_checkpoint_that_renders(tmp_path, monkeypatch):
+    monkeypatch.setenv("APVGEN_CACHE", str(tmp_path / "cache"))
     for folder, network in (("vae", small_networks.small_vae()), ("encoder", small_networks.small_image_encoder())):
         small_networks.save_network(network.eval(), tmp_path / folder)
     where = ["--vae", str(tmp_path / "vae"), "--image-encoder", str(tmp_path / "encoder")]
@@ -142,3 +149,7 @@ def test_trained_parts_and_new_ones_become_a_checkpoint(tmp_path, monkeypatch):
     verify(info)
     assert (info.hw, info.window, info.face_style) == ((384, 256), 14, "mesh")
     assert sum(path.stat().st_size for path in info.folder.rglob("*.safetensors")) / 4 * 2 < 60e6
+    settings = Settings(schedule="align-your-steps-2")
+    asked = Shot(portrait(person(3), info.hw), shot("speaking_dancer", 0, 3, info.hw, 2, split="held_out").motion)
+    frames = list(ControlNeXtSVD(Networks(info, Memory()), settings).frames(asked, range(2)))
+    assert [frame.shape for frame in frames] == [(384, 256, 3)] * 2

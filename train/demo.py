@@ -16,6 +16,7 @@ import click
 
 from apvgen.model.checkpoint import METADATA
 from apvgen.types import HW
+from train.config import Schedule
 from train.small_networks import DEMO_HW
 
 Command = Sequence[str]
@@ -26,7 +27,9 @@ Command = Sequence[str]
 class Stage:
     """One run of `train.finetune`: size in pixels, frames besides the reference, clips a step, iterations, rate.
 
-    draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once.
+    draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once. stride: every so
+    many frames of the clip. Neighbours look alike, so a pair of them hides its noise from each other's eyes and teaches
+    little of the pose; frames far apart have only the pose to go by.
     """
 
     name: str
@@ -36,17 +39,20 @@ class Stage:
     steps: int
     rate: float
     draws: int
+    stride: int = 1
+    schedule: Schedule = "constant_with_warmup"
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
-        counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--validate-every", "0", "--workers", "1")
-        return (*sizes, *counts, "--learning-rate", str(self.rate))
+        counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--stride", str(self.stride))
+        rates = ("--learning-rate", str(self.rate), "--schedule", self.schedule)
+        return (*sizes, *counts, *rates, "--validate-every", "0")
 
 
 STAGES = (
-    Stage("small-pictures", (192, 128), 2, 5, 1000, 4e-4, draws=2),
-    Stage("pictures", DEMO_HW, 2, 2, 800, 3e-4, draws=1),
-    Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1),
+    Stage("small-pictures", (192, 128), 2, 5, 1000, 5e-4, draws=2, stride=8),
+    Stage("pictures", DEMO_HW, 2, 2, 900, 4e-4, draws=1, stride=8),
+    Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1, schedule="cosine"),
 )
 
 

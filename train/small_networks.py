@@ -52,6 +52,7 @@ def small_unet() -> ControlledUNet:
         cross_attention_dim=EMBEDDING,
         num_attention_heads=(2, 4, 6),
         norm_groups=_UNET_GROUPS,
+        control_strength=1.0,
     )
 
 

@@ -115,7 +115,9 @@ def networks_cost(folders: tuple[Path, ...], hw: HW, window: int, chunk: int) ->
     return Networks(
         cost_of(modules, call_unet),
         cost_of(modules, lambda: control(torch.empty(1, 3, *hw), torch.tensor(1.0))),
-        cost_of(modules, lambda: vae.decode(torch.empty(chunk, 4, *latent_hw), num_frames=chunk)),
+        cost_of(
+            modules, lambda: vae.decode(torch.empty(chunk, vae.config.latent_channels, *latent_hw), num_frames=chunk)
+        ),
         {part: _numbers(module) for part, module in zip(PARTS, modules, strict=True)},
     )
 

@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from apvgen.model.groups import with_norm_groups
+from apvgen.model.options import with_option
 
 CONTROL_STRENGTH = 0.2
-"""Multiplies every control scale: dvlab-research/ControlNeXt, models/unet_spatio_temporal_condition_controlnext.py."""
+"""Of the published weights: dvlab-research/ControlNeXt, models/unet_spatio_temporal_condition_controlnext.py."""
 
 _DEVIATION_FLOOR = 1e-5
 
@@ -25,9 +26,11 @@ class ControlledUNet(UNetSpatioTemporalConditionModel):
     `forward` runs the parent's modules itself instead of calling the parent's: that one takes neither control nor
     `image_only_indicator`, and handing them over beside it (hooks, attributes) would leave state between calls, which
     breaks re-entrant calls and compiled graphs. Gradient checkpointing and offload hooks live in the modules.
-    It takes one option more, `norm_groups`, for small networks.
+    It takes two options more, for small networks: `norm_groups`, and `control_strength`, what every control scale is
+    multiplied by: a network that learns from nothing does not hear a control of the published strength.
     """
 
+    @with_option("control_strength", CONTROL_STRENGTH)
     @with_norm_groups
     @wraps(UNetSpatioTemporalConditionModel.__init__)  # diffusers reads the configuration's keys off the signature
     def __init__(self, *args: object, **options: object) -> None:
@@ -94,7 +97,7 @@ class ControlledUNet(UNetSpatioTemporalConditionModel):
             hidden, more = block(hidden_states=hidden, **_accepted(block, shared))
             skips.extend(more)
             if index == 0 and control is not None:
-                hidden = add_control(hidden, control, control_scale)
+                hidden = add_control(hidden, control, control_scale * self.config.control_strength)
         return hidden, skips
 
     def _go_up(self, hidden: torch.Tensor, skips: list[torch.Tensor], shared: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -154,7 +157,7 @@ def add_control(hidden: torch.Tensor, control: torch.Tensor, scale: torch.Tensor
     # Pooling is linear and keeps constants, so the cheaper order gives the same as normalising first.
     pooled = _pool(control, hidden.shape[-2:]).float()
     normalised = (pooled - own_mean) * (deviation / (own_deviation + _DEVIATION_FLOOR)) + mean
-    return hidden + (normalised * (scale * CONTROL_STRENGTH)).to(hidden.dtype)
+    return hidden + (normalised * scale).to(hidden.dtype)
 
 
 def _pool(features: torch.Tensor, hw: tuple[int, int]) -> torch.Tensor:
