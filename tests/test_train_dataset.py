@@ -19,7 +19,6 @@ from train.augment import FACE478_MIRRORED, mirror
 from train.dataset import BodyExamples, ExampleOptions, FaceExamples
 from train.examples import Clip
 from train.fda_statistics import FdaDistribution
-from train.kept_examples import KeptExamples
 from train.outpaint import Classical, paint
 from train.sampling import Stream
 from train.shards import ShardWriter, open_shards
@@ -328,38 +327,3 @@ def test_what_does_not_fit_is_told_when_opened(shards, tmp_path):
         FaceExamples(shards.of_kind("body"), OPTIONS)
     with pytest.raises(InputError, match="at least one frame"):
         ExampleOptions(frames=0)
-
-
-def test_kept_examples_are_made_once_and_come_back_whole(shards, tmp_path, monkeypatch):
-    options = replace(OPTIONS, draws=2)
-    for kind in (FaceExamples, BodyExamples):
-        plain = kind(shards.of_kind(kind.kind), options)
-        kept = kind(shards.of_kind(kind.kind), options, KeptExamples(tmp_path))
-        positions = range(3 * len(plain))
-        made = [kept[position] for position in positions]
-        monkeypatch.setattr(kind, "example", lambda *_: pytest.fail("made again"))
-        for position, first in zip(positions, made, strict=True):
-            again = kept[position]
-            assert (again.key, again.kind, again.identity) == (first.key, first.kind, first.identity)
-            for name in ("frames", "poses", "mask"):
-                np.testing.assert_array_equal(getattr(again, name), getattr(first, name), strict=True)
-        monkeypatch.undo()
-        for position, first in zip(positions, made, strict=True):
-            np.testing.assert_array_equal(plain[position].frames, first.frames)
-            np.testing.assert_array_equal(plain[position].poses, first.poses)
-
-
-def test_kept_examples_of_other_options_are_others(shards, tmp_path):
-    bodies, kept = shards.of_kind("body"), KeptExamples(tmp_path)
-    mesh, dots = (BodyExamples(bodies, replace(OPTIONS, draws=1, style=style), kept)[0] for style in ("mesh", "dots68"))
-    assert mesh.identity == dots.identity
-    assert (mesh.poses != dots.poses).any()
-
-
-def test_a_damaged_kept_example_is_named(shards, tmp_path):
-    examples = BodyExamples(shards.of_kind("body"), replace(OPTIONS, draws=1), KeptExamples(tmp_path))
-    examples[0]
-    (file,) = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(InputError, match=f"{file.name} is damaged.*delete it"):
-        examples[0]

@@ -2,7 +2,7 @@
 
 Draws the world, trains VAE and image encoder, then UNet and control branch in stages of growing size, each a plain
 `python -m train.finetune` that starts from the stage before: first on dancers alone, as the published ControlNeXt was,
-since a network that learns its pose from nothing does so ten times slower beside close-ups; then on both. What is
+since a network that learns its pose from nothing does so far slower beside close-ups; then on both. What is
 finished is not done again.
 """
 
