@@ -153,6 +153,16 @@ def test_playing_ends_at_the_last_frame_and_begins_again(inspect):
     inspect.wait_for_function(f"{PLAYING} && document.querySelector('#frame input[type=range]').value < 100")
 
 
+def test_a_voice_that_has_ended_does_not_end_playing_without_sound(inspect):
+    inspect.evaluate("voice = document.querySelector('.transport audio'); voice.currentTime = voice.duration - 0.1")
+    inspect.evaluate("voice.play()")
+    inspect.wait_for_function("voice.ended")
+    inspect.get_by_label("Sound").uncheck()
+    inspect.get_by_role("button", name="Play", exact=True).click()
+    inspect.wait_for_function("document.querySelector('#frame input[type=range]').value > 5")
+    assert inspect.evaluate(PLAYING)
+
+
 def test_stepping_moves_nothing_on_the_page(inspect):
     def places():
         return inspect.evaluate(

@@ -9,7 +9,17 @@ from apvgen.backbones.protocol import Shot
 from apvgen.model.checkpoint import read_info, verify
 from apvgen.sampler.settings import Memory, Settings
 from train import demo, image_encoder, small_networks
-from train.autoencoder import CLIPS, PICTURES, CropPlan, Crops, crop, patterns, reconstruction_error, unit_scale
+from train.autoencoder import (
+    CLIPS,
+    PICTURES,
+    CropPlan,
+    Crops,
+    crop,
+    patterns,
+    reconstruction_error,
+    turn_down_details,
+    unit_scale,
+)
 from train.examples import Example
 from train.presets import parse
 from train.synthetic.people import person
@@ -113,6 +123,20 @@ def test_latents_are_scaled_to_unit_deviation():
     with torch.no_grad():
         latents = torch.cat([vae.encode(each.flatten(0, 1)).latent_dist.mode() for each in crops])
     assert float((latents * scale).std()) == pytest.approx(1, abs=1e-4)
+
+
+def test_turning_details_down_changes_latents_and_no_picture():
+    torch.manual_seed(0)
+    vae, before = small_networks.small_vae().eval(), small_networks.small_vae().eval()
+    before.load_state_dict(vae.state_dict())
+    turn_down_details(vae)
+    pictures = torch.rand(2, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        latents, earlier = vae.encode(pictures).latent_dist, before.encode(pictures).latent_dist
+        made, wanted = (network.decode(of.mode(), 2).sample for network, of in ((vae, latents), (before, earlier)))
+    for share in (latents.mean / earlier.mean, latents.std / earlier.std):
+        assert torch.allclose(share.mean((0, 2, 3)), torch.tensor([1.0] * 3 + [1 / 3] * 5), rtol=1e-3)
+    assert torch.allclose(made, wanted, atol=1e-5)
 
 
 def test_a_vae_keeps_the_colour_of_an_even_picture():

@@ -37,3 +37,9 @@ def test_the_noise_of_a_picture_belongs_to_its_identity():
     assert np.array_equal(picture_noise("a", (3, 8, 8)), picture_noise("a", (3, 8, 8)))
     assert not np.array_equal(picture_noise("a", (3, 8, 8)), picture_noise("b", (3, 8, 8)))
     assert abs(picture_noise("a", (3, 64, 64)).std() - 1) < 0.02
+
+
+def test_a_scale_changes_the_noise_levels_and_nothing_else():
+    plain, scaled = (draw(0, "face", [1, 2], SHAPE, DROPOUT, scale) for scale in (1.0, 2.0))
+    torch.testing.assert_close(scaled.sigma, 2 * plain.sigma)
+    assert torch.equal(scaled.noise, plain.noise)

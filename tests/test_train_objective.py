@@ -46,6 +46,12 @@ def test_noise_levels_rise_over_the_whole_range():
     assert levels[[0, -1]].tolist() == pytest.approx(SIGMA_RANGE, rel=1e-4)
 
 
+def test_scaled_noise_levels_end_at_the_highest():
+    shares = torch.linspace(0, 1, 101)
+    scaled = sigma_at(shares, 3.0)
+    torch.testing.assert_close(scaled, (3 * sigma_at(shares)).clamp(max=SIGMA_RANGE[1]))
+
+
 def test_noise_levels_drawn_have_the_distribution_of_independent_draws():
     theirs = torch.tensor([k_diffusion_sigma((index + 0.5) / 4000) for index in range(4000)]).log()
     ours = sigma_at(torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).log()

@@ -81,11 +81,15 @@ class MethodSettings:
     """Weight of a body batch's loss."""
     beta: float = 1.0
     """Weight of the loss on the reference picture, beside that on the other frames of a face batch."""
+    noise_scale: float = 1.0
+    """Times the published noise levels at which is trained; higher teaches more of the whole and less of the detail."""
 
     def __post_init__(self) -> None:
         if self.body_only and not self.mixed_data:
             raise ValueError("--body-only and --no-mixed-data (face clips only) exclude each other; leave one out")
         _check_least(self, alpha=0, beta=0)
+        if self.noise_scale <= 0:
+            raise ValueError("noise_scale must be positive")
 
     @property
     def kinds(self) -> tuple[Kind, Kind]:

@@ -31,7 +31,7 @@ class Stage:
 
     draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once. stride: every so
     many frames of the clip. Neighbours look alike, so a pair of them hides its noise from each other's eyes and teaches
-    little of the pose; frames far apart have only the pose to go by.
+    little of the pose; frames far apart have only the pose to go by. noise: times the published noise levels.
     """
 
     name: str
@@ -44,18 +44,19 @@ class Stage:
     stride: int = 1
     schedule: Schedule = "constant_with_warmup"
     body_only: bool = False
+    noise: float = 1.0
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
         counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--stride", str(self.stride))
-        rates = ("--learning-rate", str(self.rate), "--schedule", self.schedule)
+        rates = ("--learning-rate", str(self.rate), "--schedule", self.schedule, "--noise-scale", str(self.noise))
         return (*sizes, *counts, *rates, "--validate-every", "0", *["--body-only"] * self.body_only)
 
 
 STAGES = (
     Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, stride=8, body_only=True),
-    Stage("dancers", DEMO_HW, 2, 2, 500, 4e-4, draws=1, stride=8, body_only=True),
-    Stage("pictures", DEMO_HW, 2, 2, 900, 4e-4, draws=1, stride=8),
+    Stage("small-poses", (192, 128), 2, 5, 1500, 5e-4, draws=4, stride=8, noise=3, body_only=True),
+    Stage("pictures", DEMO_HW, 2, 2, 3000, 4e-4, draws=2, stride=8, noise=3),
     Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1, schedule="cosine"),
 )
 

@@ -37,13 +37,23 @@ class Draws:
         return Draws(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def draw(seed: int, kind: Kind, positions: Sequence[int], shape: tuple[int, ...], dropout: DropoutSettings) -> Draws:
-    """The draws of the examples at `positions` of the stream of a kind. shape: of one's latents, `(S, 4, h, w)`."""
+def draw(
+    seed: int,
+    kind: Kind,
+    positions: Sequence[int],
+    shape: tuple[int, ...],
+    dropout: DropoutSettings,
+    noise_scale: float = 1.0,
+) -> Draws:
+    """The draws of the examples at `positions` of the stream of a kind.
+
+    shape: of one's latents, `(S, 4, h, w)`. noise_scale: as in `MethodSettings`.
+    """
     generators = [_generator(seed, _STREAMS[kind], position) for position in positions]
     shares = torch.tensor([generator.random() for generator in generators], dtype=torch.float64)
     kept = torch.tensor([_kept(generator.random(), dropout) for generator in generators])
     noise = np.stack([generator.standard_normal(shape, np.float32) for generator in generators])
-    return Draws(torch.from_numpy(noise), sigma_at(shares), *kept.unbind(1))
+    return Draws(torch.from_numpy(noise), sigma_at(shares, noise_scale), *kept.unbind(1))
 
 
 def picture_noise(identity: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -112,7 +112,8 @@ def losses_of(run: Run, batch: Batch) -> Losses:
     """The losses of a batch, by name."""
     device, seed = run.accelerator.device, run.config.optimiser.seed
     known = run.latents.of(batch)
-    drawn = draw(seed, batch.kind, batch.positions, tuple(known.latents.shape[1:]), run.config.dropout).to(device)
+    shape, method = tuple(known.latents.shape[1:]), run.config.method
+    drawn = draw(seed, batch.kind, batch.positions, shape, run.config.dropout, method.noise_scale).to(device)
     image = (known.image * drawn.keep_image.view(-1, 1, 1, 1))[:, None].expand_as(known.latents)
     predicted = run.model(
         torch.cat([noised(known.latents, drawn.noise, drawn.sigma), image], 2),

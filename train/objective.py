@@ -16,8 +16,10 @@ IMAGE_SIDE, LOW_NOISE_SIDE, HIGH_NOISE_SIDE = 64, 32, 64
 """ControlNeXt-SVD-v2-Training/train_svd.py of dvlab-research/ControlNeXt."""
 
 
-def sigma_at(share: torch.Tensor) -> torch.Tensor:
+def sigma_at(share: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
     """The noise level below which `share` of the training draws lie: the interpolated-cosine distribution.
+
+    scale: times these levels, at most the highest; the shift of Hoogeboom et al. for pictures of another size.
 
     Its log signal-to-noise ratio runs from a cosine schedule shifted for one size of noise to that of another
     (Hoogeboom et al. 2023, "simple diffusion", Eq. 4 and 9; `rand_cosine_interpolated` of crowsonkb/k-diffusion).
@@ -25,7 +27,7 @@ def sigma_at(share: torch.Tensor) -> torch.Tensor:
     """
     from_above = 1 - share.double()
     low, high = (_shifted_cosine(from_above, math.log(side / IMAGE_SIDE)) for side in (LOW_NOISE_SIDE, HIGH_NOISE_SIDE))
-    return (torch.lerp(low, high, from_above) * -0.5).exp().mul(SIGMA_DATA).float()
+    return (torch.lerp(low, high, from_above) * -0.5).exp().mul(SIGMA_DATA * scale).clamp(max=SIGMA_RANGE[1]).float()
 
 
 def _shifted_cosine(from_above: torch.Tensor, shift: float) -> torch.Tensor:

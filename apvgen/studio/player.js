@@ -137,7 +137,7 @@ function advance() {
   const passed = ((performance.now() - playing.since) / 1000) * speed();
   const clock = playing.sound ? audio().currentTime * fps() : playing.frame + passed * fps();
   playing.at = move(Math.floor(clock + 0.01));
-  if (playing.at >= last() || audio()?.ended) pause();
+  if (playing.at >= last() || (playing.sound && audio().ended)) pause();
 }
 
 function loop() {
