@@ -55,7 +55,7 @@ class Stage:
 
 STAGES = (
     Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, stride=8, body_only=True),
-    Stage("small-poses", (192, 128), 2, 5, 1500, 5e-4, draws=4, stride=8, noise=3, body_only=True),
+    Stage("small-poses", (192, 128), 2, 5, 750, 5e-4, draws=4, stride=8, noise=3, body_only=True),
     Stage("pictures", DEMO_HW, 2, 2, 3000, 4e-4, draws=2, stride=8, noise=3),
     Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1, schedule="cosine"),
 )
