@@ -154,7 +154,9 @@ def test_playing_ends_at_the_last_frame_and_begins_again(inspect):
 
 
 def test_a_voice_that_has_ended_does_not_end_playing_without_sound(inspect):
-    inspect.evaluate("voice = document.querySelector('.transport audio'); voice.currentTime = voice.duration - 0.1")
+    inspect.evaluate("voice = document.querySelector('.transport audio')")
+    inspect.wait_for_function("voice.duration > 0")
+    inspect.evaluate("voice.currentTime = voice.duration - 0.1")
     inspect.evaluate("voice.play()")
     inspect.wait_for_function("voice.ended")
     inspect.get_by_label("Sound").uncheck()
