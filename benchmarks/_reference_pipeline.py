@@ -94,7 +94,7 @@ class ReferencePipeline:
             return_dict=False,
         )[0]
         without, with_image = predicted.chunk(2)
-        low, high = job.settings.guidance_min, job.settings.guidance_max
+        low, high = job.settings.guidance
         guidance = torch.linspace(low, high, frames, **self.place).view(1, -1, 1, 1, 1)
         return without + guidance * (with_image - without)
 

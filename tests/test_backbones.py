@@ -12,15 +12,16 @@ import pytest
 from tiny_checkpoint import make_tiny_checkpoint
 
 from apvgen import pipeline
-from apvgen.backbones.controlnext_svd import ControlNeXtSVD, find_checkpoint
-from apvgen.backbones.options import PRESETS, RenderOptions
+from apvgen.backbones.controlnext_svd import ControlNeXtSVD, Networks, find_checkpoint
+from apvgen.backbones.options import PRESETS, RenderOptions, advised
 from apvgen.backbones.protocol import Backbone, Shot
 from apvgen.backbones.registry import load_backbone
 from apvgen.errors import Cancelled, CheckpointError, RenderError
 from apvgen.layouts import BODY18, FACE478, HANDS
 from apvgen.media import VideoReader
+from apvgen.model.checkpoint import read_info
 from apvgen.pose import draw_pose
-from apvgen.sampler.settings import Settings
+from apvgen.sampler.settings import Memory, Settings
 from apvgen.types import Motion, Reference, Track
 
 HW = (128, 64)
@@ -221,3 +222,14 @@ def test_the_unfinished_result_can_be_looked_at(diffusion, shot):
     looks: list[np.ndarray] = []
     list(diffusion.frames(shot, range(4), on_look=lambda draw: looks.append(draw())))
     assert {(look.shape, look.dtype) for look in looks} == {((4, HW[0] // 8, HW[1] // 8, 3), np.dtype(np.uint8))}
+
+
+def test_a_checkpoint_advises_only_what_the_settings_leave_open(checkpoint):
+    calm = replace(read_info(checkpoint), guidance=1.0, initial_noise=0.25)
+    assert advised(Settings(), calm) == Settings(guidance_min=1, guidance_max=1, initial_noise=0.25)
+    asked = Settings(guidance_min=2, guidance_max=4, initial_noise=1.0)
+    assert advised(asked, calm) == asked
+    usual = Settings(guidance_min=3, guidance_max=3, initial_noise=1)
+    assert advised(Settings(), read_info(checkpoint)) == usual
+    told = ControlNeXtSVD(Networks(calm, Memory()), QUICK).describe()["sampling"]
+    assert (told["guidance_min"], told["guidance_max"], told["initial_noise"]) == (1, 1, 0.25)

@@ -53,12 +53,15 @@ def render(folder, checkpoint, tmp_path, monkeypatch, capsys):
 
 
 def test_a_checkpoint_renders_the_project_and_its_settings_lie_beside_the_video(render, tmp_path):
-    code, printed, _ = render("--schedule", "karras-1", "--guidance", "1", "1", "--window", "5", "--seed", "3")
+    code, printed, _ = render(
+        "--schedule", "karras-1", "--guidance", "1", "1", "--window", "5", "--seed", "3", "--initial-noise", "0.5"
+    )
     assert code == 0
     told = json.loads(printed)
     assert (told["kind"], told["frames"]) == ("diffusion", 12)
     sampling = json.loads((tmp_path / "out.json").read_text())["rendering"]["sampling"]
     assert (sampling["schedule"], sampling["window"], sampling["seed"]) == ("karras-1", 5, 3)
+    assert (sampling["guidance_max"], sampling["initial_noise"]) == (1, 0.5)
 
 
 def _without_a_key(checkpoint: Path) -> None:

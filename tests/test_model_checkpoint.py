@@ -252,3 +252,6 @@ def test_a_swap_that_fails_brings_the_old_checkpoint_back(folder, monkeypatch):
 def test_info_out_of_range_is_refused_when_built(tmp_path):
     with pytest.raises(ValueError, match="window at least 2"):
         CheckpointInfo(tmp_path, "x", window=1)
+    for odd in ({"guidance": 0.0}, {"initial_noise": 2.0}):
+        with pytest.raises(ValueError, match="initial_noise between 0 and 1"):
+            CheckpointInfo(tmp_path, "x", **odd)

@@ -181,6 +181,19 @@ def test_one_window_equals_the_reference_mode_but_for_the_known_first_frame(mode
     assert torch.equal(ours, reference)
 
 
+def test_sampling_begins_from_the_share_of_the_noise_that_is_asked_for(models, conditioning):
+    half = replace(UNGUIDED, initial_noise=0.5)
+    noise = frame_noise(UNGUIDED.seed, FRAMES, tuple(conditioning.reference.shape))
+    expected = sample(models, conditioning, poses, make_plan(FRAMES, UNGUIDED, conditioning), noise / 2)
+    assert torch.equal(denoise(models, conditioning, poses, FRAMES, half), expected)
+
+
+def test_without_initial_noise_the_seed_changes_nothing(models, conditioning):
+    calm = replace(UNGUIDED, initial_noise=0.0)
+    ours, other = (denoise(models, conditioning, poses, FRAMES, replace(calm, seed=seed)) for seed in (0, 1))
+    assert torch.equal(ours, other)
+
+
 def test_progress_counts_every_call(models, conditioning):
     seen = []
     denoise(models, conditioning, poses, FRAMES, SETTINGS, on_step=seen.append)

@@ -31,6 +31,7 @@ from apvgen.sampler.sigmas import scheduler_for
         ({"overlap": 23}, "between 0 and 22 frames for a window of 24, not 23"),
         ({"seed": -1}, "a seed must lie"),
         ({"control_scale": -1}, "control scale must lie"),
+        ({"initial_noise": 1.5}, "initial noise must lie between 0 and 1, not 1.5"),
         ({"noise_augmentation": 2}, "noise augmentation must lie between 0 and 1, not 2"),
     ],
 )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,18 +12,19 @@ import gradio as gr
 import numpy as np
 import pytest
 from scripted_studio import LOOKS, ended, followed
-from tiny_checkpoint import make_tiny_checkpoint
+from tiny_checkpoint import make_tiny_checkpoint, tiny_models
 
 from apvgen import pipeline
 from apvgen.backbones.options import PRESETS
 from apvgen.config import Limits, Options
 from apvgen.errors import InputError
 from apvgen.media import VideoReader, write_video
+from apvgen.model.checkpoint import read_info, save_checkpoint
 from apvgen.result import Rendered
 from apvgen.studio import page, rendering, strip
 from apvgen.studio.models import Models
 
-DETAILS = ("", 3.0, 1.0, "", "", "")
+DETAILS = ("", 3.0, 1.0, 1.0, "", "", "")
 """The drawer untouched."""
 
 
@@ -150,7 +152,7 @@ def test_the_networks_of_a_checkpoint_render_the_video_that_is_shown(studio, sma
     make_tiny_checkpoint(checkpoints / "tiny")
     analysed = small_project.with_settings(report={"frames": 12, "motion_frames": 12, "lip_gap_kept": None})
     name = shutil.copytree(analysed.folder, studio.store.folder(studio.store.new_name())).name
-    rendering.start(studio, name, "tiny", "fast", "1", 1.0, 1.0, "", "", "", True, False)
+    rendering.start(studio, name, "tiny", "fast", "1", 1.0, 1.0, 1.0, "", "", "", True, False)
     ended(studio, name, "render")
     job = studio.board.get(strip.job_name("render", name))
     assert job.error is None
@@ -173,13 +175,21 @@ def test_the_networks_of_the_last_render_are_kept_for_the_next(checkpoints):
     assert first.describe()["sampling"] != again.describe()["sampling"]
 
 
+def test_the_drawer_begins_with_what_the_checkpoint_advises(checkpoints):
+    info = read_info(make_tiny_checkpoint(checkpoints / "tiny"))
+    save_checkpoint(checkpoints / "calm", tiny_models(), replace(info, guidance=1.5, initial_noise=0.25))
+    assert [slider.value for slider in rendering.choices_of("calm")[2:]] == [1.5, 0.25]
+    assert [slider.value for slider in rendering.choices_of("tiny")[2:]] == [3.0, 1.0]
+
+
 def test_what_the_drawer_says_changes_the_quality_that_was_chosen(checkpoints):
     make_tiny_checkpoint(checkpoints / "tiny")
-    sampling = rendering.chosen(Options(seed=7), "tiny", "paper", "6", 2.5, 0.5, "12", "4", "99").sampling
+    sampling = rendering.chosen(Options(seed=7), "tiny", "paper", "6", 2.5, 0.5, 0.25, "12", "4", "99").sampling
     assert (sampling.schedule, sampling.guidance_min, sampling.guidance_max) == ("karras-6", 2.5, 2.5)
+    assert sampling.initial_noise == 0.25
     assert (sampling.control_scale, sampling.window, sampling.overlap, sampling.seed) == (0.5, 12, 4, 99)
     with pytest.raises(InputError, match="overlap must lie between"):
-        rendering.chosen(Options(), "tiny", "paper", "", 3.0, 1.0, "12", "12", "")
+        rendering.chosen(Options(), "tiny", "paper", "", 3.0, 1.0, 1.0, "12", "12", "")
 
 
 def test_an_unfinished_result_is_shown_while_it_grows(studio, opened, checkpoints, monkeypatch):

@@ -47,6 +47,8 @@ def test_values_out_of_range_are_one_sentence():
     ("settings", "message"),
     [
         (lambda: DataSettings(Path("d"), kept=Path("l")), "--draws 4"),
+        (lambda: DataSettings(Path("d"), face_window=(96, 100)), "face_window must be multiples of 32 px .* 96 x 100"),
+        (lambda: DataSettings(Path("d"), hw=(64, 64), face_window=(96, 64)), "no larger than hw, not 96 x 64"),
         (lambda: MethodSettings(mixed_data=False, body_only=True), "exclude each other"),
         (lambda: DropoutSettings(0.5, 0.5, 0.5), "exceed 1"),
         (lambda: OptimiserSettings(train="some"), "train must be one of"),

@@ -53,6 +53,13 @@ def test_weights_and_means_are_counted_by_what_is_trained(tiny, counted):
     assert only.passes < cost.passes
 
 
+def test_faces_cut_to_a_window_cost_less(tiny, counted):
+    config, cost = counted
+    cut = estimate.iteration_cost(with_group(config, "data", face_window=(64, 64)), read_info(tiny))
+    assert cost.flops / 2 < cut.flops < cost.flops
+    assert cut.passes == cost.passes
+
+
 def test_too_little_memory_names_what_to_change(counted, monkeypatch):
     monkeypatch.setattr(estimate, "free_memory", lambda _: 1e6)
     with pytest.raises(MemoryLimitError, match=r"needs about .* GB, .*use --gradient-checkpointing, --precision bf16"):

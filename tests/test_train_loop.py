@@ -86,6 +86,17 @@ def test_pixels_outside_of_a_face_s_mask_teach_nothing(made):
     assert losses_of(run, batch)["face"] == odd
 
 
+def test_only_face_clips_are_cut_to_the_face_window(made):
+    run = made()
+    windowed = replace(run, config=with_group(run.config, "data", face_window=(64, 64)))
+    seen = []
+    run.model.register_forward_pre_hook(lambda _, inputs: seen.append((*inputs[0].shape[-2:], *inputs[3].shape[-2:])))
+    for batch in list(batches(run))[:2]:
+        losses_of(windowed, batch)
+    height, width = run.config.data.hw
+    assert seen == [(8, 8, 64, 64), (height // 8, width // 8, height, width)]
+
+
 def test_accumulated_batches_are_one_larger_batch(made):
     steps = {}
     for batch, accumulation in ((2, 1), (1, 2)):

@@ -25,6 +25,7 @@ Schedule = Literal["constant_with_warmup", "cosine", "linear"]
 WeightsType = Literal["float32", "bfloat16", "float16"]
 
 SIDE_MULTIPLE = 64
+WINDOW_MULTIPLE = 32
 """Pixels: what the sides of a checkpoint's pictures are multiples of (`apvgen.model.checkpoint.CheckpointInfo`)."""
 
 
@@ -38,6 +39,9 @@ class DataSettings:
     """Height and width in pixels, multiples of 64."""
     frames: int = 20
     """Of a clip, the reference picture not counted; 1 trains single pictures."""
+    face_window: HW | None = None
+    """Height and width around the face to which face clips are cut after encoding, multiples of 32, 64 for SVD: more
+    faces in the same time."""
     stride: int = 1
     """Every which frame of a clip is taken."""
     draws: int = 0
@@ -58,11 +62,23 @@ class DataSettings:
     def __post_init__(self) -> None:
         if any(side <= 0 or side % SIDE_MULTIPLE for side in self.hw):
             raise ValueError(f"hw must be multiples of {SIDE_MULTIPLE} px, not {self.hw[0]} x {self.hw[1]}")
+        if self.face_window is not None and any(
+            side <= 0 or side % WINDOW_MULTIPLE or side > whole
+            for side, whole in zip(self.face_window, self.hw, strict=True)
+        ):
+            height, width = self.face_window
+            raise ValueError(
+                f"face_window must be multiples of {WINDOW_MULTIPLE} px no larger than hw, not {height} x {width}"
+            )
         check_choice("maps", self.maps, MapsName)
         check_choice("face_style", self.face_style, FaceStyle)
         _check_least(self, frames=1, stride=1, draws=0, workers=0)
         if self.kept is not None and not self.draws:
             raise ValueError("a limited number of draws can be kept, not endless ones; add --draws 4, for example")
+
+    def hw_of(self, kind: Kind) -> HW:
+        """Size of the pictures of a kind that are trained on."""
+        return self.face_window if kind == "face" and self.face_window is not None else self.hw
 
 
 @dataclass(frozen=True)

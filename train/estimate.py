@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from apvgen.model.checkpoint import CheckpointInfo
 from apvgen.model.parts import empty_part
 from apvgen.model.unet import ControlledUNet
 from apvgen.sampler.conditioning import LATENT_PIXELS
+from apvgen.types import HW
 from train.config import Precision, TrainConfig
 from train.networks import Denoiser, checkpoint_gradients, make_trainable, trained_parameters
 
@@ -70,15 +72,16 @@ def iteration_cost(config: TrainConfig, init: CheckpointInfo) -> IterationCost:
     settings = config.optimiser
     vae, image_encoder = (empty_part(init.part(part), part).to("meta") for part in ("vae", "image_encoder"))
     model = _trainable(config, init)
+    sizes = [config.data.hw_of(kind) for kind in config.method.kinds]
     with FakeTensorMode():
         _give_fake_data(model)
         # Two passes, because each counter disturbs the other.
-        with FlopCounterMode(display=False, custom_mapping=_UNCOUNTED) as counter:
-            _pass(model, config)
+        flops = {hw: _pass_flops(model, config, hw) for hw in set(sizes)}
         model.zero_grad()
         with PeakMemory([model]) as memory:
-            _pass(model, config)
-    flops = 2 * settings.accumulation * (counter.get_total_flops() + settings.batch * _encoding_flops(vae, config))
+            _pass(model, config, max(sizes, key=math.prod))
+    encoding = len(sizes) * settings.batch * _encoding_flops(vae, config)
+    flops = settings.accumulation * (sum(flops[hw] for hw in sizes) + encoding)
     means = 2 * (_EIGHT_BIT if settings.optimiser == "adamw8bit" else _BYTES) + (_BYTES if settings.ema_decay else 0)
     weights = _numbers(model.parameters())
     in_all = weights + _numbers(vae.parameters()) + _numbers(image_encoder.parameters())
@@ -116,15 +119,21 @@ def remember_run(cost: IterationCost, config: TrainConfig, device: torch.device,
     remember(kind(cost, config, device), cost.flops * iterations, seconds)
 
 
-def _pass(model: nn.Module, config: TrainConfig) -> None:
-    """A forward and a backward pass over a batch."""
+def _pass_flops(model: nn.Module, config: TrainConfig, hw: HW) -> int:
+    with FlopCounterMode(display=False, custom_mapping=_UNCOUNTED) as counter:
+        _pass(model, config, hw)
+    return counter.get_total_flops()
+
+
+def _pass(model: nn.Module, config: TrainConfig, hw: HW) -> None:
+    """A forward and a backward pass over a batch of pictures of size `hw`."""
     data, batch, precision = config.data, config.optimiser.batch, DTYPES[config.device.precision]
     unet = next(module for module in model.modules() if isinstance(module, ControlledUNet))
     inputs = (
-        torch.empty(batch, data.frames + 1, unet.config.in_channels, *(side // LATENT_PIXELS for side in data.hw)),
+        torch.empty(batch, data.frames + 1, unet.config.in_channels, *(side // LATENT_PIXELS for side in hw)),
         torch.empty(batch),
         torch.empty(batch, 1, unet.config.cross_attention_dim),
-        torch.empty(batch, data.frames + 1, 3, *data.hw),
+        torch.empty(batch, data.frames + 1, 3, *hw),
         torch.empty(batch),
     )
     with torch.autocast("cpu", precision, enabled=precision != torch.float32):

@@ -144,12 +144,18 @@ def evaluate(backbone: Backbone, meter: KeypointMeter, cases: Cases, videos: Pat
 @click.option("--cases", default=40, show_default=True, help="Held-out people, each with a dance and a voice.")
 @click.option("--frames", default=26, show_default=True, help="Of each case, at 25 a second.")
 @click.option("--schedule", default="align-your-steps-10", show_default=True)
-@click.option("--guidance", default=2.0, show_default=True)
+@click.option("--guidance", type=float, show_default="the checkpoint's")
+@click.option("--initial-noise", type=float, show_default="the checkpoint's")
 @click.option("--videos", type=click.Path(path_type=Path), help="Folder for videos: the truth beside the result.")
 def main(checkpoint: Path, meter: Path, out: Path, videos: Path | None, **how: Any) -> None:
     """Measure a checkpoint on people and voices that it has never seen."""
     info = read_info(checkpoint)
-    sampling = Settings(schedule=how["schedule"], guidance_min=how["guidance"], guidance_max=how["guidance"])
+    sampling = Settings(
+        schedule=how["schedule"],
+        guidance_min=how["guidance"],
+        guidance_max=how["guidance"],
+        initial_noise=how["initial_noise"],
+    )
     backbone = ControlNeXtSVD(Networks(info, Memory()), sampling)
     cases = Cases(info.hw, range(how["cases"]), how["frames"])
     done = list(tqdm(evaluate(backbone, load_meter(meter), cases, videos), total=how["cases"], unit="case"))

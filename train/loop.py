@@ -20,6 +20,7 @@ from apvgen.errors import ApvgenError
 from train.batches import Batch
 from train.config import TrainConfig
 from train.draws import draw
+from train.face_window import cut_to_faces
 from train.latents import Latents
 from train.networks import trained_parameters
 from train.objective import face_losses, latent_mask, masked_mean, noised, timestep_of, velocity_target
@@ -111,7 +112,9 @@ def optimiser_step(run: Run, batches: Iterable[Batch], step: int, told: dict[str
 def losses_of(run: Run, batch: Batch) -> Losses:
     """The losses of a batch, by name."""
     device, seed = run.accelerator.device, run.config.optimiser.seed
-    known = run.latents.of(batch)
+    known, data = run.latents.of(batch), run.config.data
+    if data.hw_of(batch.kind) != data.hw:
+        batch, known = cut_to_faces(batch, known, data.hw_of(batch.kind))
     shape, method = tuple(known.latents.shape[1:]), run.config.method
     drawn = draw(seed, batch.kind, batch.positions, shape, run.config.dropout, method.noise_scale).to(device)
     image = (known.image * drawn.keep_image.view(-1, 1, 1, 1))[:, None].expand_as(known.latents)

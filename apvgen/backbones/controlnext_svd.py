@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from apvgen.backbones import kept
-from apvgen.backbones.options import RenderOptions
+from apvgen.backbones.options import RenderOptions, advised
 from apvgen.backbones.protocol import Backbone, OnLook, Shot, unseen
 from apvgen.errors import CheckpointError, RenderError
 from apvgen.estimate.diffusion import remember_render
@@ -67,7 +67,7 @@ class ControlNeXtSVD:
     name = "diffusion"
 
     def __init__(self, networks: Networks, sampling: Settings) -> None:
-        self.networks, self._sampling = networks, sampling
+        self.networks, self._sampling = networks, advised(sampling, networks.checkpoint)
 
     @classmethod
     def of(cls, options: RenderOptions, before: Backbone | None = None) -> ControlNeXtSVD:

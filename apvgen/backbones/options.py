@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from apvgen.model.checkpoint import CheckpointInfo
 from apvgen.sampler.settings import Memory, Settings
 
 RendererName = Literal["draft", "stick", "diffusion"]
@@ -38,3 +39,15 @@ class RenderOptions:
     def __post_init__(self) -> None:
         if self.renderer not in get_args(RendererName):
             raise ValueError(f"renderer must be one of {', '.join(get_args(RendererName))}, not {self.renderer!r}")
+
+
+def advised(settings: Settings, checkpoint: CheckpointInfo) -> Settings:
+    """The settings with guidance and initial noise filled in: as the checkpoint advises, or else as usual."""
+    open_ones = {
+        "guidance_min": checkpoint.guidance,
+        "guidance_max": checkpoint.guidance,
+        "initial_noise": checkpoint.initial_noise,
+    }
+    filled = replace(settings, **{name: to for name, to in open_ones.items() if getattr(settings, name) is None})
+    low, high = filled.guidance
+    return replace(filled, guidance_min=low, guidance_max=high, initial_noise=filled.begins_from)

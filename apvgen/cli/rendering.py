@@ -13,7 +13,7 @@ from apvgen.errors import InputError
 from apvgen.sampler.settings import DtypeName, Memory, parse_schedule
 
 _DEFAULTS = RenderOptions()
-_SAMPLING = ("schedule", "guidance_interval", "window", "overlap", "control_scale")
+_SAMPLING = ("schedule", "guidance_interval", "window", "overlap", "control_scale", "initial_noise")
 _MEMORY = ("device", "dtype", "offload", "vae_chunk", "vae_tile")
 
 render_options = stack(
@@ -22,11 +22,17 @@ render_options = stack(
     setting("--preset", "balanced", "Of sampling; what follows changes it.", type=click.Choice(get_args(PresetName))),
     setting("--schedule", "the preset's", "Noise levels: karras-25, align-your-steps-10, any number of steps."),
     setting("--steps", "the schedule's", "Number of steps.", type=int),
-    setting("--guidance", "3 3", "Guidance at the first and at the last frame; 1 is none.", type=(float, float)),
+    setting(
+        "--guidance",
+        "the checkpoint's, or 3 3",
+        "Guidance at the first and at the last frame; 1 is none.",
+        type=(float, float),
+    ),
     setting("--guidance-interval", "the preset's", "Noise levels to guide, low and high.", type=(float, float)),
     setting("--window", 24, "Frames of one call of the network.", type=int),
     setting("--overlap", "a quarter", "Frames that two windows share.", type=int),
     setting("--control-scale", 1.0, "Strength of the pose.", type=float),
+    setting("--initial-noise", "the checkpoint's, or 1", "Share of the noise that sampling begins from.", type=float),
     setting("--device", "best found", "cuda, cuda:1, mps or cpu."),
     setting("--dtype", "by device", "Number format of the networks.", type=click.Choice(get_args(DtypeName))),
     setting("--offload/--no-offload", "by memory", "Keep only the network at work on the device.", type=bool),
@@ -49,7 +55,7 @@ def chosen(given: dict[str, Any], seed: int) -> RenderOptions:
         schedule, steps = picked.pop("schedule", sampling.schedule), picked.pop("steps", None)
         if steps is not None:
             schedule = f"{parse_schedule(schedule)[0]}-{steps}"
-        low, high = picked.pop("guidance", (sampling.guidance_min, sampling.guidance_max))
+        low, high = picked.pop("guidance", (None, None))
         changes = {name: picked.pop(name) for name in _SAMPLING if name in picked}
         memory = Memory(**{name: picked.pop(name) for name in _MEMORY if name in picked})
         sampling = replace(sampling, schedule=schedule, guidance_min=low, guidance_max=high, seed=seed, **changes)

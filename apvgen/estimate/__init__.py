@@ -71,12 +71,13 @@ def _drawing(renderer: str, frames: int, hw: HW) -> Estimate:
 
 def _diffusion(how: RenderOptions, frames: int, hw: HW) -> Estimate:
     from apvgen.backbones.controlnext_svd import find_checkpoint, fitted
+    from apvgen.backbones.options import advised
     from apvgen.estimate.diffusion import device_name, kind, render_cost
     from apvgen.sampler.devices import resources
 
     found = resources(how.memory)
     checkpoint = find_checkpoint(how.checkpoint)
-    sampling = fitted(how.sampling, checkpoint.window, frames + 1)
+    sampling = fitted(advised(how.sampling, checkpoint), checkpoint.window, frames + 1)
     cost = render_cost(checkpoint, sampling, found.decoding, frames, hw)
     pace = recall(kind(found, cost.weights["unet"]))
     flops_a_second = pace or peak_operations(found.device, found.dtype) * SHARE_OF_PEAK[found.device.type]

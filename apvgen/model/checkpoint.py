@@ -49,8 +49,10 @@ class CheckpointInfo:
     """`checkpoint.json` and where it lies.
 
     face_style: how faces were drawn in the pose frames that the weights were trained on. hw: pixels. window: frames
-    that the weights were trained on at once. base: folder of `vae` and `image_encoder`, None if they are inside.
-    files: sha256 of each file, by its path in the folder. Raises ValueError for values out of range.
+    that the weights were trained on at once. guidance, initial_noise: what renders do unless told otherwise, as in
+    `sampler.settings.Settings`; None where nothing else than usual is advised. base: folder of `vae` and
+    `image_encoder`, None if they are inside. files: sha256 of each file, by its path in the folder. Raises ValueError
+    for values out of range.
     """
 
     folder: Path
@@ -59,6 +61,8 @@ class CheckpointInfo:
     hw: HW = (768, 512)
     fps: Fraction = Fraction(25)
     window: int = 24
+    guidance: float | None = None
+    initial_noise: float | None = None
     training_step: int = 0
     licence: str = "unknown"
     base: str | None = None
@@ -73,6 +77,9 @@ class CheckpointInfo:
             raise ValueError(f"hw must be multiples of 64 px, not {self.hw}")
         if self.fps <= 0 or self.window < 2 or self.training_step < 0:
             raise ValueError("fps must be positive, window at least 2, training_step at least 0")
+        guidance, noise = 1 if self.guidance is None else self.guidance, self.initial_noise or 0
+        if not (1 <= guidance <= 100 and 0 <= noise <= 1):
+            raise ValueError("guidance must lie between 1 and 100, initial_noise between 0 and 1")
 
     def part(self, name: str) -> Path:
         """The subfolder of a network; raises CheckpointError when `base` is needed and absent."""

@@ -41,7 +41,7 @@ def denoise(
     Raises RenderError for settings that do not fit the clip and for latents that become NaN, MemoryLimitError.
     """
     plan = make_plan(frames, settings, conditioning, held)
-    noise = frame_noise(settings.seed, frames, tuple(conditioning.reference.shape))
+    noise = settings.begins_from * frame_noise(settings.seed, frames, tuple(conditioning.reference.shape))
     with released(models.unet, models.control), memory_limit_explained("sampling", sampling_advice(models.unet)):
         return sample(models, conditioning, pose_frames, plan, noise, on_step)
 
@@ -55,7 +55,7 @@ def sample(
     noise: torch.Tensor,
     on_step: OnStep = unwatched,
 ) -> torch.Tensor:
-    """As `denoise`, of a plan and from given noise: float32 `[F, 4, h, w]`, of deviation 1."""
+    """As `denoise`, of a plan and from given noise: float32 `[F, 4, h, w]`, of deviation `settings.begins_from`."""
     device, settings = execution_device(models.unet), plan.settings
     scheduler = scheduler_for(settings.schedule)
     sigmas = scheduler.sigmas.tolist()

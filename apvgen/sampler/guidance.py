@@ -14,15 +14,16 @@ def window_guidance(window: Window, frames: int, settings: Settings) -> np.ndarr
     `reference`: linear along the window. `blended`: linear along the video, so that a frame is guided alike by all
     windows that it is in; SVD's ramp against drift away from a first frame would pulse once a window.
     """
+    first, last = settings.guidance
     if settings.mode == "reference":
-        return np.linspace(settings.guidance_min, settings.guidance_max, len(window.frames), dtype=np.float32)
+        return np.linspace(first, last, len(window.frames), dtype=np.float32)
     along = np.asarray(window.frames, np.float32) / (frames - 1)
-    return np.float32(settings.guidance_min) + along * np.float32(settings.guidance_max - settings.guidance_min)
+    return np.float32(first) + along * np.float32(last - first)
 
 
 def is_guided(sigma: float, settings: Settings) -> bool:
     """Whether both halves of guidance are computed at a noise level (Kynkäänniemi et al. 2024)."""
-    if settings.guidance_max == 1:
+    if settings.guidance[1] == 1:
         return False
     low, high = settings.guidance_interval or (0, float("inf"))
     return low < sigma <= high

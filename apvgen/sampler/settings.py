@@ -14,6 +14,9 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 DEFAULT_WINDOW = 24
 """Frames of one UNet call: dvlab-research/ControlNeXt, ControlNeXt-SVD-v2/script.sh."""
 
+DEFAULT_GUIDANCE = 3.0
+"""Of the public example, dvlab-research/ControlNeXt, ControlNeXt-SVD-v2/script.sh."""
+
 KARRAS, ALIGN_YOUR_STEPS = "karras", "align-your-steps"
 ALIGN_YOUR_STEPS_COUNT = 10
 """Steps of the published table; other counts are interpolated in it."""
@@ -42,25 +45,29 @@ class Settings:
     schedule: noise levels, see `parse_schedule`.
     guidance_min, guidance_max: classifier-free guidance, linear from min to max along the video; in `reference` mode
         along every window, where a frame gets different guidance from two windows. 1 is none, at half the work.
-        The default is the public example's.
+        None: what the checkpoint advises, or the public example's. See `guidance`.
     guidance_interval: noise levels (above lo, up to hi) that are guided, or None for all of them
         (Kynkäänniemi et al. 2024); the others take half the work.
     window: frames of one UNet call, the reference's included. None: 24, or the whole clip where that is shorter.
     overlap: frames that two windows in a row share. None: a quarter of the window.
     control_scale: strength of the pose.
+    initial_noise: deviation of the noise that sampling begins from, as a share of what the network was trained on.
+        Less gives calmer and softer pictures, at 0 one that no seed changes: what a weak network is sure of.
+        None: what the checkpoint advises, or 1. See `begins_from`.
     noise_augmentation: deviation of the noise added to the reference picture, whose range is [-1, 1], before it is
         encoded as the condition. The network is told 0.02 whatever is chosen, as in the public pipeline.
     """
 
     mode: Mode = "blended"
     schedule: str = "karras-25"
-    guidance_min: float = 3.0
-    guidance_max: float = 3.0
+    guidance_min: float | None = None
+    guidance_max: float | None = None
     guidance_interval: tuple[float, float] | None = None
     window: int | None = None
     overlap: int | None = None
     seed: int = 0
     control_scale: float = 1.0
+    initial_noise: float | None = None
     noise_augmentation: float = 0.02
 
     def __post_init__(self) -> None:
@@ -69,6 +76,7 @@ class Settings:
         self._check_guidance()
         self._check_windows()
         _check_range("control scale", self.control_scale, 0, 10)
+        _check_range("initial noise", self.begins_from, 0, 1)
         _check_range("noise augmentation", self.noise_augmentation, 0, 1)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"a seed must lie between 0 and 2^63, not {self.seed}")
@@ -77,9 +85,21 @@ class Settings:
     def steps(self) -> int:
         return parse_schedule(self.schedule)[1]
 
+    @property
+    def guidance(self) -> tuple[float, float]:
+        """Guidance of the first frame and of the last."""
+        low, high = self.guidance_min, self.guidance_max
+        return DEFAULT_GUIDANCE if low is None else low, DEFAULT_GUIDANCE if high is None else high
+
+    @property
+    def begins_from(self) -> float:
+        """Share of the noise that sampling begins from."""
+        return 1.0 if self.initial_noise is None else self.initial_noise
+
     def _check_guidance(self) -> None:
-        _check_range("guidance_min", self.guidance_min, 1, 100)
-        _check_range("guidance_max", self.guidance_max, self.guidance_min, 100)
+        low, high = self.guidance
+        _check_range("guidance_min", low, 1, 100)
+        _check_range("guidance_max", high, low, 100)
         if self.guidance_interval is not None and not 0 <= self.guidance_interval[0] < self.guidance_interval[1]:
             raise ValueError(
                 f"the guidance interval must be two noise levels, the lower one first, not {self.guidance_interval}"

@@ -167,10 +167,12 @@ def _wire_rendering(page: Page, studio: Studio) -> None:
         compare.click(bound(studio, rendering.start_comparison), page.opened, line.status, **QUIET),
     ):
         _follow_rendering(started, page, studio)
-    changed, assessed = [panel.renderer.change, panel.quality.change], bound(studio, report.shown)
-    gr.on(changed, assessed, choice, page.report, trigger_mode="always_last", **report.GROUP)
-    shown = [panel.quality, panel.drawer]
-    panel.renderer.change(rendering.choices_of, panel.renderer, shown, queue=False, **rendering.UNCHECKED, **QUIET)
+    shown = [panel.quality, panel.drawer, *panel.advised]
+    settled = panel.renderer.change(
+        rendering.choices_of, panel.renderer, shown, queue=False, **rendering.UNCHECKED, **QUIET
+    )
+    for changed in (settled.then, panel.quality.change):
+        changed(bound(studio, report.shown), choice, page.report, trigger_mode="always_last", **report.GROUP)
     line.stop.click(bound(studio, strip.stop, line.work), page.opened, line.status, queue=False, **QUIET)
 
 

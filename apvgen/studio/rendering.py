@@ -10,7 +10,7 @@ from typing import Literal
 import gradio as gr
 
 from apvgen import pipeline
-from apvgen.backbones.options import PRESETS, RenderOptions
+from apvgen.backbones.options import PRESETS, RenderOptions, advised
 from apvgen.config import Options
 from apvgen.errors import ApvgenError, InputError
 from apvgen.media import content_hash
@@ -19,7 +19,7 @@ from apvgen.model.checkpoint import BUNDLED, CheckpointInfo, checkpoint_roots, l
 from apvgen.progress import OnProgress
 from apvgen.project import Project
 from apvgen.result import Handling
-from apvgen.sampler.settings import parse_schedule
+from apvgen.sampler.settings import DEFAULT_GUIDANCE, Settings, parse_schedule
 from apvgen.studio import markup, optional, stale, strip
 from apvgen.studio.context import Studio
 
@@ -46,7 +46,6 @@ UNCHECKED = {"preprocess": False}
 page which stayed open since an earlier start still offers, and say so in words of its own."""
 
 STEPS, WINDOW, OVERLAP, SEED = "Steps", "Frames at once", "Frames that neighbours share", "Seed of the noise"
-_PAPER = PRESETS["paper"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,11 @@ class Panel:
     @property
     def renderer(self) -> gr.Dropdown:
         return self.controls[0]
+
+    @property
+    def advised(self) -> tuple[gr.Component, gr.Component]:
+        """Guidance and initial noise."""
+        return self.controls[3], self.controls[5]
 
     @property
     def quality(self) -> gr.Dropdown:
@@ -98,8 +102,9 @@ def _details() -> tuple[gr.Component, ...]:
     quality = "as the quality says"
     return (
         optional.field(STEPS, quality, "More are finer and slower."),
-        gr.Slider(1, 10, _PAPER.guidance_max, step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
-        gr.Slider(0, 2, _PAPER.control_scale, step=0.05, label="Strength of the pose", buttons=[]),
+        gr.Slider(1, 10, DEFAULT_GUIDANCE, step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
+        gr.Slider(0, 2, 1, step=0.05, label="Strength of the pose", buttons=[]),
+        gr.Slider(0, 1, 1, step=0.05, label="Noise to begin from", info="Less is calmer and softer.", buttons=[]),
         optional.field(WINDOW, "as the checkpoint was trained", "Fewer need less memory."),
         optional.field(OVERLAP, "a quarter of them"),
         optional.field(SEED, "the seed of the analysis"),
@@ -140,10 +145,10 @@ def chosen(made: Options, renderer: str, quality: str, *details: object) -> Rend
     checkpoint = installed().get(renderer)
     if checkpoint is None or quality not in PRESETS:
         raise InputError("That renderer is not on this machine any more; choose another, or reload the page.")
-    guidance, strength = details[1:3]
+    guidance, strength, noise = details[1:4]
     steps, window, overlap, seed = (
         optional.whole(value, label)
-        for value, label in zip((details[0], *details[3:]), (STEPS, WINDOW, OVERLAP, SEED), strict=True)
+        for value, label in zip((details[0], *details[4:]), (STEPS, WINDOW, OVERLAP, SEED), strict=True)
     )
     sampling = PRESETS[quality]
     schedule = sampling.schedule if steps is None else f"{parse_schedule(sampling.schedule)[0]}-{steps}"
@@ -154,6 +159,7 @@ def chosen(made: Options, renderer: str, quality: str, *details: object) -> Rend
             guidance_min=guidance,
             guidance_max=guidance,
             control_scale=strength,
+            initial_noise=noise,
             window=window,
             overlap=overlap,
             seed=made.seed if seed is None else seed,
@@ -163,10 +169,17 @@ def chosen(made: Options, renderer: str, quality: str, *details: object) -> Rend
     return RenderOptions("diffusion", str(checkpoint.folder), sampling)
 
 
-def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion]:
-    """Quality and sampling, where the renderer has them."""
+def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion, gr.Slider, gr.Slider]:
+    """Quality and sampling, where the renderer has them, with guidance and noise as its checkpoint advises."""
     visible = renderer != DRAFT
-    return gr.Dropdown(visible=visible), gr.Accordion(visible=visible)
+    info = installed().get(renderer)
+    sampling = Settings() if info is None else advised(Settings(), info)
+    return (
+        gr.Dropdown(visible=visible),
+        gr.Accordion(visible=visible),
+        gr.Slider(value=sampling.guidance[1]),
+        gr.Slider(value=sampling.begins_from),
+    )
 
 
 def start(studio: Studio, name: str, *controls: object) -> str:
