@@ -55,7 +55,8 @@ def test_every_command_of_the_demo_is_understood_and_starts_from_the_one_before(
     assert settings[-1].output.checkpoint == tmp_path / "out"
     assert {each.data.folder for each in settings} == {places.data}
     assert settings[-1].data.hw == small_networks.DEMO_HW
-    assert settings[-1].data.frames + 1 == 14
+    assert [each.method.kinds for each in settings[-2:]] == [("face", "face"), ("face", "body")]
+    assert {each.data.face_window for each in settings[-2:]} == {(96, 96)}
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):

@@ -2,8 +2,8 @@
 
 Draws the world, trains VAE and image encoder, then UNet and control branch in stages of growing size, each a plain
 `python -m train.finetune` that starts from the stage before: first on dancers alone, as the published ControlNeXt was,
-since a network that learns its pose from nothing does so far slower beside close-ups; then on both. What is
-finished is not done again.
+since a network that learns its pose from nothing does so far slower beside close-ups; then on both, with faces cut out
+in between: they are a twentieth of a dancer's picture, and their lips a hundredth. What is finished is not done again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import click
 from apvgen.model.checkpoint import METADATA
 from apvgen.types import HW
 from train.config import Schedule
+from train.examples import Kind
 from train.small_networks import DEMO_HW
 
 Command = Sequence[str]
@@ -32,6 +33,7 @@ class Stage:
     draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once. stride: every so
     many frames of the clip. Neighbours look alike, so a pair of them hides its noise from each other's eyes and teaches
     little of the pose; frames far apart have only the pose to go by. noise: times the published noise levels.
+    only: the kind of clips, where it is one. face_window: size to which face clips are cut.
     """
 
     name: str
@@ -41,23 +43,27 @@ class Stage:
     steps: int
     rate: float
     draws: int
-    stride: int = 1
+    stride: int = 8
     schedule: Schedule = "constant_with_warmup"
-    body_only: bool = False
-    noise: float = 1.0
+    noise: float = 3.0
+    only: Kind | None = None
+    face_window: HW | None = None
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
         counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--stride", str(self.stride))
         rates = ("--learning-rate", str(self.rate), "--schedule", self.schedule, "--noise-scale", str(self.noise))
-        return (*sizes, *counts, *rates, "--validate-every", "0", *["--body-only"] * self.body_only)
+        kinds = {"body": ("--body-only",), "face": ("--no-mixed-data",), None: ()}[self.only]
+        window = ("--face-window", *map(str, self.face_window)) if self.face_window else ()
+        return (*sizes, *counts, *rates, *kinds, *window, "--validate-every", "0")
 
 
 STAGES = (
-    Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, stride=8, body_only=True),
-    Stage("small-poses", (192, 128), 2, 5, 750, 5e-4, draws=4, stride=8, noise=3, body_only=True),
-    Stage("pictures", DEMO_HW, 2, 2, 3000, 4e-4, draws=2, stride=8, noise=3),
-    Stage("clips", DEMO_HW, 13, 1, 250, 1.5e-4, draws=1, schedule="cosine"),
+    Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, noise=1, only="body"),
+    Stage("small-poses", (192, 128), 2, 5, 750, 5e-4, draws=4, only="body"),
+    Stage("pictures", DEMO_HW, 2, 2, 1910, 4e-4, draws=2),
+    Stage("faces", DEMO_HW, 2, 8, 517, 5e-4, draws=2, only="face", face_window=(96, 96)),
+    Stage("mixed", DEMO_HW, 2, 4, 700, 5e-4, draws=2, schedule="cosine", face_window=(96, 96)),
 )
 
 
