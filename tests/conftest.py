@@ -20,6 +20,7 @@ from apvgen.draft import DraftRenderer
 from apvgen.edits import Edits
 from apvgen.fda import STABLE_LANDMARKS
 from apvgen.layouts import BODY18, FACE478, HANDS
+from apvgen.model import checkpoint
 from apvgen.process import wait_calmly
 from apvgen.retarget import map_motion
 from apvgen.tracks import save_motion
@@ -35,6 +36,12 @@ def _shared(folder: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"NOT CHECKED: {path} is absent, so this part is unproved on this machine")
     return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_bundled(monkeypatch):
+    """Tests see the checkpoints that they make, and not the demo; `test_demo_checkpoint` does."""
+    monkeypatch.setattr(checkpoint, "BUNDLED", Path("no such folder"))
 
 
 @pytest.fixture(scope="session")

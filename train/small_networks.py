@@ -138,7 +138,7 @@ def main(vae: Path, image_encoder: Path, out: Path, seed: int) -> None:
     )
     # Networks of this size are sure of little: guidance and noise would bring out what they are not sure of.
     advice = {"guidance": 1.0, "initial_noise": ADVISED_NOISE}
-    info = CheckpointInfo(out, out.name, "mesh", DEMO_HW, window=14, licence="that of this project", **advice)
+    info = CheckpointInfo(out, out.name, "mesh", DEMO_HW, window=14, licence="CC0-1.0", **advice)
     save_checkpoint(out, models, info)
 
 
