@@ -1,6 +1,7 @@
 import json
 import resource
 import shutil
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from apvgen.model.checkpoint import (
     save_checkpoint,
     verify,
 )
+from apvgen.model.parts import empty_part
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -255,3 +257,21 @@ def test_info_out_of_range_is_refused_when_built(tmp_path):
     for odd in ({"guidance": 0.0}, {"initial_noise": 2.0}):
         with pytest.raises(ValueError, match="initial_noise between 0 and 1"):
             CheckpointInfo(tmp_path, "x", **odd)
+
+
+def test_weights_are_loaded_whole_while_other_networks_are_built(made):
+    """As in the studio, where a render loads its networks while the cost of another is counted."""
+    info, stop = read_info(made), threading.Event()
+
+    def build() -> None:
+        while not stop.is_set():
+            empty_part(info.part("unet"), "unet")
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    try:
+        for _ in range(5):
+            load_models(info, "cpu")
+    finally:
+        stop.set()
+        builder.join()

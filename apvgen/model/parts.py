@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,27 @@ _CLASSES = {
 """Of each part: the class for every name that its `config.json` may bear (the base's UNet is diffusers' own)."""
 
 
+_BUILDING = threading.RLock()
+
+
+@contextmanager
+def _without_weights() -> Iterator[None]:
+    """Networks built inside have their parameters on the meta device.
+
+    accelerate replaces a method of all modules meanwhile, in all threads: one that was loading weights, as a render
+    does while the studio counts another's cost, would be left with none.
+    """
+    with _BUILDING, init_empty_weights(include_buffers=False):
+        yield
+
+
 def load_part(folder: Path, part: str, device: torch.device | str, dtype: torch.dtype | None) -> torch.nn.Module:
     """The network in `folder`, for inference; raises CheckpointError unless architecture and weights fit exactly."""
     module = empty_part(folder, part)
     path = weights_file(folder)
-    load_exactly(module, read_state_dict(path, device, dtype), str(path))
+    state = read_state_dict(path, device, dtype)
+    with _BUILDING:
+        load_exactly(module, state, str(path))
     return module.to(device).eval()
 
 
@@ -47,7 +66,7 @@ def empty_part(folder: Path, part: str) -> torch.nn.Module:
     config, network = _config(folder / "config.json", part)
     try:
         # Positions and the like are in no state dict, so they must exist before weights are loaded.
-        with init_empty_weights(include_buffers=False):
+        with _without_weights():
             if part == "image_encoder":
                 return CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config))
             return network.from_config(config)
@@ -60,7 +79,7 @@ def empty_part(folder: Path, part: str) -> torch.nn.Module:
 
 def empty_control() -> ControlNeXt:
     """The control branch of the published weights, its parameters on the meta device."""
-    with init_empty_weights(include_buffers=False):
+    with _without_weights():
         return ControlNeXt()
 
 
