@@ -25,8 +25,9 @@ Schedule = Literal["constant_with_warmup", "cosine", "linear"]
 WeightsType = Literal["float32", "bfloat16", "float16"]
 
 SIDE_MULTIPLE = 64
-WINDOW_MULTIPLE = 32
 """Pixels: what the sides of a checkpoint's pictures are multiples of (`apvgen.model.checkpoint.CheckpointInfo`)."""
+WINDOW_MULTIPLE = 32
+"""Pixels: what a network that halves its latents twice can take, as the demo's does."""
 
 
 @dataclass(frozen=True)

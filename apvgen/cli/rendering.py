@@ -55,7 +55,7 @@ def chosen(given: dict[str, Any], seed: int) -> RenderOptions:
         schedule, steps = picked.pop("schedule", sampling.schedule), picked.pop("steps", None)
         if steps is not None:
             schedule = f"{parse_schedule(schedule)[0]}-{steps}"
-        low, high = picked.pop("guidance", (None, None))
+        low, high = picked.pop("guidance", (sampling.guidance_min, sampling.guidance_max))
         changes = {name: picked.pop(name) for name in _SAMPLING if name in picked}
         memory = Memory(**{name: picked.pop(name) for name in _MEMORY if name in picked})
         sampling = replace(sampling, schedule=schedule, guidance_min=low, guidance_max=high, seed=seed, **changes)

@@ -19,7 +19,7 @@ from apvgen.model.checkpoint import BUNDLED, CheckpointInfo, checkpoint_roots, l
 from apvgen.progress import OnProgress
 from apvgen.project import Project
 from apvgen.result import Handling
-from apvgen.sampler.settings import DEFAULT_GUIDANCE, Settings, parse_schedule
+from apvgen.sampler.settings import Settings, parse_schedule
 from apvgen.studio import markup, optional, stale, strip
 from apvgen.studio.context import Studio
 
@@ -46,6 +46,7 @@ UNCHECKED = {"preprocess": False}
 page which stayed open since an earlier start still offers, and say so in words of its own."""
 
 STEPS, WINDOW, OVERLAP, SEED = "Steps", "Frames at once", "Frames that neighbours share", "Seed of the noise"
+_USUAL = Settings()
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,17 @@ def _details() -> tuple[gr.Component, ...]:
     quality = "as the quality says"
     return (
         optional.field(STEPS, quality, "More are finer and slower."),
-        gr.Slider(1, 10, DEFAULT_GUIDANCE, step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
-        gr.Slider(0, 2, 1, step=0.05, label="Strength of the pose", buttons=[]),
-        gr.Slider(0, 1, 1, step=0.05, label="Noise to begin from", info="Less is calmer and softer.", buttons=[]),
+        gr.Slider(1, 10, _USUAL.guidance[1], step=0.1, label="Guidance", info="How close to the photo.", buttons=[]),
+        gr.Slider(0, 2, _USUAL.control_scale, step=0.05, label="Strength of the pose", buttons=[]),
+        gr.Slider(
+            0,
+            1,
+            _USUAL.begins_from,
+            step=0.05,
+            label="Noise to begin from",
+            info="Less is calmer and softer.",
+            buttons=[],
+        ),
         optional.field(WINDOW, "as the checkpoint was trained", "Fewer need less memory."),
         optional.field(OVERLAP, "a quarter of them"),
         optional.field(SEED, "the seed of the analysis"),
@@ -173,7 +182,7 @@ def choices_of(renderer: str) -> tuple[gr.Dropdown, gr.Accordion, gr.Slider, gr.
     """Quality and sampling, where the renderer has them, with guidance and noise as its checkpoint advises."""
     visible = renderer != DRAFT
     info = installed().get(renderer)
-    sampling = Settings() if info is None else advised(Settings(), info)
+    sampling = _USUAL if info is None else advised(_USUAL, info)
     return (
         gr.Dropdown(visible=visible),
         gr.Accordion(visible=visible),
