@@ -122,6 +122,30 @@ def test_what_is_typed_as_a_frame_becomes_the_nearest_one_without_a_complaint(in
     assert inspect.locator(".toast-body").count() == 0
 
 
+TYPED = """
+async () => {
+  const [slider, field] = ["range", "number"].map((type) => document.querySelector(`#frame input[type=${type}]`));
+  const told = [];
+  const seen = [];
+  slider.addEventListener("input", () => told.push(slider.value));
+  field.addEventListener("input", () => seen.push(field.value));
+  for (const text of ["1", "12", "", "128"]) {
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  const shown = [slider.value, ...told];
+  while (told.length === 0) await new Promise(requestAnimationFrame);
+  return [shown, told, seen, field.value];
+}
+"""
+
+
+def test_gradio_hears_of_a_typed_frame_only_when_typing_pauses(inspect):
+    """It writes its own number into the field while an answer comes, which would be in the middle of typing."""
+    assert inspect.evaluate(TYPED) == [["128"], ["128"], [], "128"]
+    wait_for_frame(inspect, 128)
+
+
 def test_the_browsers_own_undo_moves_no_frame(inspect):
     field = inspect.locator("#frame input[type=number]")
     field.click()

@@ -119,6 +119,16 @@ def test_the_mask_is_one_inside_the_scaled_face_and_on_the_reference(shards):
         assert made.mask[1].sum() == len(rows) * len(columns)
 
 
+def test_mouths_of_close_ups_count_as_much_as_is_asked(shards):
+    plain, asked = (FaceExamples(shards, replace(OPTIONS, mouth=weight))[1] for weight in (1, 5))
+    raised = asked.mask > 1
+    assert set(np.unique(asked.mask)) == {0, 1, 5}
+    assert raised.any((1, 2)).all()  # the reference's mouth too
+    np.testing.assert_array_equal(asked.mask[~raised], plain.mask[~raised])
+    np.testing.assert_array_equal(asked.frames, plain.frames)
+    assert (BodyExamples(shards, replace(OPTIONS, mouth=5))[1].mask == 1).all()
+
+
 def test_the_reference_is_seamless_where_the_face_is(shards):
     examples = FaceExamples(shards, OPTIONS)
     entry = next(entry for entry in examples.entries if entry.key == "face_clip-0")

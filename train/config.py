@@ -98,6 +98,8 @@ class MethodSettings:
     """Weight of a body batch's loss."""
     beta: float = 1.0
     """Weight of the loss on the reference picture, beside that on the other frames of a face batch."""
+    mouth_weight: float = 1.0
+    """How much more than the rest of a face clip the mouth counts, a few latents where the face is small."""
     noise_scale: float = 1.0
     """Times the published noise levels at which is trained; higher teaches more of the whole and less of the detail."""
 
@@ -105,8 +107,8 @@ class MethodSettings:
         if self.body_only and not self.mixed_data:
             raise ValueError("--body-only and --no-mixed-data (face clips only) exclude each other; leave one out")
         _check_least(self, alpha=0, beta=0)
-        if self.noise_scale <= 0:
-            raise ValueError("noise_scale must be positive")
+        if self.noise_scale <= 0 or self.mouth_weight <= 0:
+            raise ValueError("noise_scale and mouth_weight must be positive")
 
     @property
     def kinds(self) -> tuple[Kind, Kind]:

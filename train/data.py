@@ -44,6 +44,7 @@ def _options(config: TrainConfig) -> ExampleOptions:
         outpaint=method.reference_training,
         maps=read_maps(data.folder) if data.maps == "measured" else PAPER,
         draws=data.draws,
+        mouth=method.mouth_weight,
         style=data.face_style,
         seed=config.optimiser.seed,
         leave_out_short=data.leave_out_short,

@@ -24,6 +24,7 @@ from train.augment import mirror, only_face
 from train.examples import Example, Kind
 from train.fda_statistics import PAPER, FdaDistribution
 from train.kept_examples import KeptExamples
+from train.mouth import mouth_weights
 from train.outpaint import Margins, margins_of, seen_through
 from train.sampling import Stream
 from train.shards import ClipEntry, Shards, read_frames, read_motion, read_surround
@@ -43,6 +44,7 @@ class ExampleOptions:
     fda: False lets a face picture fill the frame (ablation). outpaint: False makes the reference of a face clip the
     scaled face on black, which counts inside the face only (no reference training). maps: where FDA maps are drawn.
     draws: 0 draws afresh in every pass; K repeats after K passes, so that latents can be kept by `Example.identity`.
+    mouth: how much more than the rest of a face clip its mouth counts.
     flip: mirror half of the examples. leave_out_short: go without clips shorter than the window, and say how many.
     """
 
@@ -53,6 +55,7 @@ class ExampleOptions:
     outpaint: bool = True
     maps: FdaDistribution = PAPER
     draws: int = 0
+    mouth: float = 1.0
     flip: bool = True
     style: FaceStyle = "mesh"
     seed: int = 0
@@ -156,7 +159,8 @@ class FaceExamples(_Examples):
         frames, mask = self._pictures(entry, draw, box)
         to_frame = Affine(np.array(box.size) / entry.hw[::-1], np.array(box.corner, float))
         motion = only_face(read_motion(entry).take([entry.reference_frame, *draw.window]))
-        return self._finish(entry, draw, box, frames, map_motion(motion, to_frame, self.options.hw), mask)
+        motion = map_motion(motion, to_frame, self.options.hw)
+        return self._finish(entry, draw, box, frames, motion, mask * mouth_weights(motion, self.options.mouth))
 
     def _box(self, affine: Affine) -> Box:
         """The scaled picture in whole pixels, so that frames, poses and mask agree exactly."""

@@ -63,8 +63,8 @@ class Example:
 
     frames: RGB uint8 `[F + 1, H, W, 3]`: the reference picture, then F frames of the clip.
     poses: RGB uint8 `[F + 1, H, W, 3]`, black where no pose is known.
-    mask: float32 `[F + 1, H, W]` in [0, 1]: where the loss counts. One everywhere in body examples; in face examples
-        one inside the scaled face video and on the whole reference frame.
+    mask: float32 `[F + 1, H, W]`, at least 0: how much the loss counts. One everywhere in body examples; in face
+        examples one inside the scaled face video and on the whole reference frame, and what is asked for on mouths.
     identity: names everything that the pixels of `frames` depend on (clip, frames, FDA map, size, flip), so that
         latents can be kept under it.
     """

@@ -11,10 +11,13 @@ const AHEAD = 50; // frames drawn before they are due
 const IN_FLIGHT = 3;
 const LATE = 12; // frames that a picture may lag behind while playing
 const KEPT = 400; // drawn frames, about 40 MB
+const PAUSE = 600; // ms without a key after which a typed frame is meant
 
 const drawn = new Map(); // key of a frame -> its answer, oldest first
 const pending = new Set(); // keys of frames on their way
 let latency = 100; // ms from asking to the answer, a moving average
+let typed = null; // into the frame's field, and not yet left there
+let telling; // the timer of a pause in typing
 let playing = null; // where the clock began: { frame, since, sound }, and the frame that it set last: at
 
 const slider = () => document.querySelector("#frame input[type=range]");
@@ -88,17 +91,25 @@ function fetchAhead(region, due) {
   }
 }
 
+function slide(t) {
+  slider().value = t;
+  slider().style.setProperty("--range_progress", `${(100 * t) / last()}%`);
+}
+
 function move(t) {
   const clamped = Math.min(Math.max(Math.round(t), 0), last());
-  slider().value = clamped;
-  slider().style.setProperty("--range_progress", `${(100 * clamped) / last()}%`);
+  slide(clamped);
   field().value = clamped;
   return clamped;
 }
 
+function tell() {
+  slider().dispatchEvent(new Event("input", { bubbles: true })); // for those who listen in Python
+}
+
 function jump(t) {
   move(t);
-  slider().dispatchEvent(new Event("input", { bubbles: true })); // for those who listen in Python
+  tell();
 }
 
 function start(from) {
@@ -157,22 +168,33 @@ function step(by) {
   jump(frame() + by);
 }
 
-// The frame's field shows what is typed, and gradio hears of it only where it is a frame: it would answer anything else
-// with an error. What is left in the field becomes the nearest frame.
+// What is typed into the frame's field is shown at once, and told to gradio only when the typing pauses or ends: gradio
+// answers what is no frame with an error, and writes its own number over what is typed while an answer comes. What is
+// left in the field becomes the nearest frame.
 function isFrame(text) {
   return /^\d+$/.test(text) && Number(text) <= last();
 }
 
+function hear() {
+  clearTimeout(telling);
+  typed = field().value.trim();
+  if (!isFrame(typed)) return;
+  slide(Number(typed));
+  telling = setTimeout(tell, PAUSE);
+}
+
 function commit() {
-  const text = field().value.trim();
-  if (text === String(frame())) return;
-  jump(text === "" ? frame() : Number(text));
+  clearTimeout(telling);
+  if (typed !== null) jump(typed === "" ? frame() : Number(typed));
+  typed = null;
 }
 
 document.addEventListener(
   "input",
   (event) => {
-    if (event.target === field() && !isFrame(field().value)) event.stopImmediatePropagation();
+    if (event.target !== field()) return;
+    event.stopImmediatePropagation();
+    hear();
   },
   { capture: true },
 );
