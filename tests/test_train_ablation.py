@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from train import ablation
-from train.ablation import VARIANTS, Plan, commands, main, scores_of, table
+from train.ablation import VARIANTS, Plan, commands, main, scores_of, tables
 from train.evaluate import Score
 from train.presets import parse
 
-PLAN = Plan(Path("base"), Path("data"), Path("meter"), Path("work"), 4, ("--steps", "7"))
-GOOD = Score(0.02, 0.8, 1.0, 0.05, 0.9)
+PLAN = Plan(Path("base"), Path("data"), Path("meter"), Path("work"), 4, 26, ("--steps", "7"))
+GOOD = Score(0.02, 0.8, 1.0, 0.05, 0.9, 0.7, 0.3, 0.2, 0.1)
 
 
 def test_rows_differ_in_one_switch_only():
@@ -36,9 +36,11 @@ def test_rows_differ_in_one_switch_only():
 
 def test_the_table_has_means_and_intervals_over_cases():
     cases = [[replace(GOOD, akd=akd) for akd in (0.01, 0.03)], [replace(GOOD, akd=akd) for akd in (0.03, 0.05)]]
-    text = table({"full": cases, "body-only": cases[:1]})
+    text = tables({"full": cases, "body-only": cases[:1]})
     assert "| APV-Gen | 0.0300 [0.0200, 0.0400] | 0.800 [0.800, 0.800] | 1.000" in text
     assert "| ControlNeXt: no face training | 0.0200 [0.0100, 0.0300] |" in text
+    # Cases differ from each other, and by the same from the first row's.
+    assert "| ControlNeXt: no face training | -0.0100 [-0.0100, -0.0100] | +0.000 [+0.000, +0.000] |" in text
 
 
 @pytest.fixture
@@ -64,5 +66,5 @@ def test_a_second_run_only_makes_what_is_missing(tmp_path, measured):
         done = CliRunner().invoke(main, [*arguments, *rows], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert len(measured) == expected
-    assert (tmp_path / "table.md").read_text().count("\n") == 7
-    assert scores_of(tmp_path / "w" / "full-0.json") == [GOOD, GOOD]
+    assert (tmp_path / "table.md").read_text().count("\n") == 7 + 3 + 6
+    assert scores_of(tmp_path / "w" / "full-1.json") == [GOOD, GOOD]

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from train import evaluate
 from train.evaluate import Score, correlation, score, summary
 from train.keypoint_meter import CELL, SEEN_HW, KeypointMeter, heat_loss, measure, places
 from train.synthetic.shots import shot
+from train.synthetic.world import portrait
 
 HW = (384, 256)
 TRUTHFUL = SimpleNamespace()
@@ -45,6 +47,23 @@ def test_somebody_else_is_not_taken_for_the_person(case):
     assert told.error > 0.05
 
 
+def test_blurred_lips_are_told_from_still_ones_by_their_pixels(case):
+    truth, frames, mask = case
+    reference = portrait(truth.figure.person, HW).image
+    made = {
+        "true": frames,
+        "blurred": np.stack([cv2.GaussianBlur(frame, None, 3) for frame in frames]),
+        "still": np.repeat(reference[None], len(frames), 0),
+        "black": np.zeros_like(frames),
+    }
+    told = {name: score(each, truth, frames, mask, TRUTHFUL).mouth for name, each in made.items()}
+    assert told["true"] == pytest.approx(1)
+    assert 0.35 < told["blurred"] < 0.7
+    assert abs(told["still"]) < 0.1
+    assert told["black"] == 0
+    assert np.isnan(evaluate.alike_over_time(frames, frames, np.full(len(frames), 0.1)))
+
+
 def test_lips_that_stay_still_follow_nothing_and_silence_is_left_out():
     moving = np.sin(np.arange(20.0))
     assert correlation(2 * moving + 1, moving) == pytest.approx(1)
@@ -53,7 +72,7 @@ def test_lips_that_stay_still_follow_nothing_and_silence_is_left_out():
 
 
 def test_means_leave_out_what_is_unknown_and_intervals_hold_them():
-    scores = [Score(k / 10, float("nan") if k % 2 else 0.5, 1.0, 0.1, 1.0) for k in range(11)]
+    scores = [Score(k / 10, float("nan") if k % 2 else 0.5, 1.0, 0.1, 1.0, 0.0) for k in range(11)]
     told = summary(scores)
     assert told["akd"]["mean"] == pytest.approx(0.5)
     assert told["akd"]["low"] < 0.5 < told["akd"]["high"]

@@ -42,7 +42,11 @@ _COLUMNS = {
     "lips": ("lips (higher)", 3),
     "identity": ("identity (higher)", 3),
     "error": ("error (lower)", 4),
-    "motion": ("motion (1 is right)", 3),
+    "motion": ("motion (1 is right)", 2),
+    "mouth": ("mouth (higher)", 3),
+    "mouth_loss": ("loss: mouth (lower)", 4),
+    "face_loss": ("loss: face (lower)", 4),
+    "person_loss": ("loss: person (lower)", 4),
 }
 
 
@@ -55,6 +59,7 @@ class Plan:
     meter: Path
     work: Path
     cases: int
+    frames: int
     budget: tuple[str, ...]
 
     def result(self, name: str, seed: int) -> Path:
@@ -69,24 +74,41 @@ def commands(plan: Plan, name: str, seed: int) -> Iterator[Sequence[str]]:
     data = ("--data", str(plan.data), "--init", str(plan.init), "--seed", str(seed))
     into = ("--out", str(run), "--checkpoint", str(checkpoint), "--validate-every", "0")
     yield "train.finetune", "--preset", "demo", *data, *plan.budget, *VARIANTS[name].switches, *into
-    measured = ("--meter", str(plan.meter), "--cases", str(plan.cases), "--out", str(plan.result(name, seed)))
-    yield "train.evaluate", "--checkpoint", str(checkpoint), *measured
+    measured = ("--meter", str(plan.meter), "--cases", str(plan.cases), "--frames", str(plan.frames))
+    yield "train.evaluate", "--checkpoint", str(checkpoint), *measured, "--out", str(plan.result(name, seed))
 
 
-def table(results: dict[str, list[list[Score]]]) -> str:
+Results = dict[str, list[list[Score]]]
+"""By variant, of each seed, the scores of the same cases in the same order."""
+
+
+def tables(results: Results) -> str:
     """Markdown: a row for each variant, means over seeds and cases with 95 % intervals by bootstrap over cases.
 
-    results: by variant, of each seed, the scores of the same cases in the same order.
+    Then how each row differs from the first, in the same cases.
     """
+    means = {name: [_mean(same_case) for same_case in zip(*seeds, strict=True)] for name, seeds in results.items()}
+    first, *others = means
+    differences = {
+        name: [_difference(*pair) for pair in zip(means[name], means[first], strict=True)] for name in others
+    }
+    parts = [_rows(means, "")]
+    if differences:
+        parts.append(f"Differences from {VARIANTS[first].title}, case by case:\n\n{_rows(differences, '+')}")
+    return "\n".join(parts)
+
+
+def _rows(measured: dict[str, list[Score]], sign: str) -> str:
     lines = ["| | " + " | ".join(title for title, _ in _COLUMNS.values()) + " |", "| --- " * (len(_COLUMNS) + 1) + "|"]
-    for name, seeds in results.items():
-        told = summary([_mean(same_case) for same_case in zip(*seeds, strict=True)])
-        cells = [
-            f"{told[column]['mean']:.{digits}f} [{told[column]['low']:.{digits}f}, {told[column]['high']:.{digits}f}]"
-            for column, (_, digits) in _COLUMNS.items()
-        ]
+    for name, cases in measured.items():
+        told = summary(cases)
+        cells = [_cell(told[column], f"{sign}.{digits}f") for column, (_, digits) in _COLUMNS.items()]
         lines.append(f"| {VARIANTS[name].title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(figure: dict[str, float], how: str) -> str:
+    return f"{figure['mean']:{how}} [{figure['low']:{how}}, {figure['high']:{how}}]"
 
 
 def scores_of(path: Path) -> list[Score]:
@@ -99,6 +121,10 @@ def _mean(scores: Sequence[Score]) -> Score:
     return Score(*(float(np.mean([getattr(score, field.name) for score in scores])) for field in fields(Score)))
 
 
+def _difference(score: Score, base: Score) -> Score:
+    return Score(*(getattr(score, field.name) - getattr(base, field.name) for field in fields(Score)))
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--init", type=click.Path(path_type=Path), required=True, help="The base, a checkpoint folder.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
@@ -108,19 +134,21 @@ def _mean(scores: Sequence[Score]) -> Score:
 @click.option("--only", type=click.Choice(list(VARIANTS)), multiple=True, help="Rows to make; default: all.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--cases", default=40, show_default=True, help="Held-out people of each measurement.")
+@click.option("--frames", default=26, show_default=True, help="Of each case; a --frames after -- is of training.")
 @click.argument("budget", nargs=-1, type=click.UNPROCESSED)
 def main(out: Path, only: tuple[str, ...], seeds: int, budget: tuple[str, ...], **how: Path) -> None:
     """Train and measure every variant; further arguments, such as --steps 500, go to train.finetune."""
     plan, chosen = Plan(budget=budget, **how), only or tuple(VARIANTS)
     plan.work.mkdir(parents=True, exist_ok=True)
-    for seed in range(seeds):
+    numbers = range(1, seeds + 1)
+    for seed in numbers:
         for name in chosen:
             if not plan.result(name, seed).is_file():
                 _run(commands(plan, name, seed))
-    results = {name: [scores_of(plan.result(name, seed)) for seed in range(seeds)] for name in chosen}
+    results = {name: [scores_of(plan.result(name, seed)) for seed in numbers] for name in chosen}
     with complete_or_absent(out) as temporary:
-        temporary.write_text(table(results), "utf-8")
-    click.echo(table(results))
+        temporary.write_text(tables(results), "utf-8")
+    click.echo(tables(results))
 
 
 def _run(modules: Iterator[Sequence[str]]) -> None:

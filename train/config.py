@@ -42,7 +42,7 @@ class DataSettings:
     """Of a clip, the reference picture not counted; 1 trains single pictures."""
     face_window: HW | None = None
     """Height and width around the face to which face clips are cut after encoding, multiples of 32, 64 for SVD: more
-    faces in the same time."""
+    faces in the same time. Not used with --no-fda, whose faces fill the frame."""
     stride: int = 1
     """Every which frame of a clip is taken."""
     draws: int = 0
@@ -76,10 +76,6 @@ class DataSettings:
         _check_least(self, frames=1, stride=1, draws=0, workers=0)
         if self.kept is not None and not self.draws:
             raise ValueError("a limited number of draws can be kept, not endless ones; add --draws 4, for example")
-
-    def hw_of(self, kind: Kind) -> HW:
-        """Size of the pictures of a kind that are trained on."""
-        return self.face_window if kind == "face" and self.face_window is not None else self.hw
 
 
 @dataclass(frozen=True)
@@ -239,6 +235,11 @@ class TrainConfig:
     """What the other settings are, where nothing is said."""
     estimate_only: bool = False
     """Say what a step takes in time and memory, and stop."""
+
+    def hw_of(self, kind: Kind) -> HW:
+        """Size of the pictures of a kind that the network sees."""
+        window = self.data.face_window
+        return window if kind == "face" and self.method.fda and window is not None else self.data.hw
 
 
 def _check_least(settings: object, **least: float) -> None:

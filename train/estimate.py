@@ -72,7 +72,7 @@ def iteration_cost(config: TrainConfig, init: CheckpointInfo) -> IterationCost:
     settings = config.optimiser
     vae, image_encoder = (empty_part(init.part(part), part).to("meta") for part in ("vae", "image_encoder"))
     model = _trainable(config, init)
-    sizes = [config.data.hw_of(kind) for kind in config.method.kinds]
+    sizes = [config.hw_of(kind) for kind in config.method.kinds]
     with FakeTensorMode():
         _give_fake_data(model)
         # Two passes, because each counter disturbs the other.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from apvgen.backbones import protocol
@@ -21,12 +22,13 @@ from apvgen.backbones.controlnext_svd import ControlNeXtSVD, Networks
 from apvgen.backbones.protocol import Backbone
 from apvgen.files import complete_or_absent
 from apvgen.media import write_video
-from apvgen.model.checkpoint import read_info
+from apvgen.model.checkpoint import load_models, read_info
 from apvgen.sampler.settings import Memory, Settings
 from apvgen.types import HW, Motion
 from train.keypoint_meter import KeypointMeter, load_meter, measure
+from train.region_loss import RegionMeter
 from train.synthetic.people import PEOPLE, person
-from train.synthetic.reading import colour_layout, layout_distance, mouth_opening
+from train.synthetic.reading import colour_layout, layout_distance, mouth_opening, mouth_pictures
 from train.synthetic.shots import Shot, shot
 from train.synthetic.world import portrait
 
@@ -48,6 +50,14 @@ class Cases:
 
 
 @dataclass(frozen=True)
+class Meters:
+    """joints: finds them in pictures. regions: of the networks that are measured, where there are any."""
+
+    joints: KeypointMeter
+    regions: RegionMeter | None = None
+
+
+@dataclass(frozen=True)
 class Score:
     """The figures of one rendered case.
 
@@ -56,6 +66,9 @@ class Score:
     identity: 1 where the colours of hair, skin and clothes are nearest to the right person's among CROWD, else 0.
     error: mean absolute error of the pixels that show the person, in [0, 1]; lower is better.
     motion: deviation of body joints over time, as a share of the truth's.
+    mouth_loss, face_loss, person_loss: see `train.region_loss`; NaN where only frames were looked at.
+    mouth: as lips, of the pixels around the mouth instead of its measured opening: how they differ from their mean over
+        time, against how the truth's do. Tells also what a blurred mouth does; NaN where nobody speaks.
     """
 
     akd: float
@@ -63,6 +76,10 @@ class Score:
     identity: float
     error: float
     motion: float
+    mouth: float
+    mouth_loss: float = float("nan")
+    face_loss: float = float("nan")
+    person_loss: float = float("nan")
 
 
 def score(frames: np.ndarray, truth: Shot, true_frames: np.ndarray, mask: np.ndarray, meter: KeypointMeter) -> Score:
@@ -76,6 +93,7 @@ def score(frames: np.ndarray, truth: Shot, true_frames: np.ndarray, mask: np.nda
         identity=float(recognised(frames, motion, truth.figure.person.number)),
         error=float(difference[mask > 127].mean()),
         motion=float(joints.std(0).mean() / np.nanmean(np.nanstd(wanted, 0))),
+        mouth=alike_over_time(*(mouth_pictures(each, motion) for each in (frames, true_frames)), truth.opening),
     )
 
 
@@ -84,6 +102,19 @@ def correlation(measured: np.ndarray, true: np.ndarray) -> float:
     if true.std() < LEAST_SPEECH:
         return float("nan")
     return float(np.corrcoef(measured, true)[0, 1]) if measured.std() > 0 else 0.0
+
+
+def alike_over_time(made: np.ndarray, true: np.ndarray, opening: np.ndarray) -> float:
+    """Correlation over frames, pixels and colours of how pictures `[T, ...]` differ from their mean over time.
+
+    opening: `[T]`, the true one; NaN where it hardly moves. Frames that are NaN do not count.
+    """
+    if opening.std() < LEAST_SPEECH:
+        return float("nan")
+    seen = np.isfinite(true).reshape(len(true), -1).all(1)
+    changes = [(each[seen] - each[seen].mean(0)).ravel().astype(float) for each in (made, true)]
+    lengths = [float(np.linalg.norm(each)) for each in changes]
+    return float(changes[0] @ changes[1] / (lengths[0] * lengths[1])) if all(lengths) else 0.0
 
 
 def recognised(frames: np.ndarray, motion: Motion, number: int) -> bool:
@@ -108,10 +139,10 @@ def summary(scores: Sequence[Score]) -> dict[str, dict[str, float]]:
     told = {}
     for name in (field.name for field in fields(Score)):
         values = np.array([getattr(each, name) for each in scores])
-        values = values[np.isfinite(values)]
-        means = rng.choice(values, (_BOOTSTRAPS, len(values))).mean(1) if len(values) else np.array([np.nan])
-        low, high = np.quantile(means, (0.025, 0.975))
-        told[name] = {"mean": float(np.mean(values)), "low": float(low), "high": float(high), "cases": len(values)}
+        known = np.isfinite(values)
+        values = values[known] if known.any() else values[:1]
+        low, high = np.quantile(rng.choice(values, (_BOOTSTRAPS, len(values))).mean(1), (0.025, 0.975))
+        told[name] = {"mean": float(values.mean()), "low": float(low), "high": float(high), "cases": int(known.sum())}
     return told
 
 
@@ -125,7 +156,7 @@ def _own_layout(number: int, hw: HW) -> np.ndarray:
     return colour_layout(reference.image[None], reference.motion)
 
 
-def evaluate(backbone: Backbone, meter: KeypointMeter, cases: Cases, videos: Path | None = None) -> Iterator[Score]:
+def evaluate(backbone: Backbone, meters: Meters, cases: Cases, videos: Path | None = None) -> Iterator[Score]:
     """Render and measure held-out cases one after the other; videos: folder for truth and result side by side."""
     for index in cases.indices:
         truth = shot("speaking_dancer", 0, index, cases.hw, cases.frames, split="held_out")
@@ -134,7 +165,9 @@ def evaluate(backbone: Backbone, meter: KeypointMeter, cases: Cases, videos: Pat
         if videos is not None:
             both = np.concatenate([true_frames, made], axis=2)
             write_video(videos / f"{index:03d}.mp4", both, truth.figure.fps, truth.voice)
-        yield score(made, truth, true_frames, mask, meter)
+        measured = score(made, truth, true_frames, mask, meters.joints)
+        losses = asdict(meters.regions.measure(truth, true_frames, mask)) if meters.regions else {}
+        yield replace(measured, **{f"{region}_loss": loss for region, loss in losses.items()})
 
 
 @click.command()
@@ -158,7 +191,8 @@ def main(checkpoint: Path, meter: Path, out: Path, videos: Path | None, **how: A
     )
     backbone = ControlNeXtSVD(Networks(info, Memory()), sampling)
     cases = Cases(info.hw, range(how["cases"]), how["frames"])
-    done = list(tqdm(evaluate(backbone, load_meter(meter), cases, videos), total=how["cases"], unit="case"))
+    meters = Meters(load_meter(meter), RegionMeter(load_models(info, "cpu", torch.float32), info.face_style))
+    done = list(tqdm(evaluate(backbone, meters, cases, videos), total=how["cases"], unit="case"))
     write_report(out, {"made_by": backbone.describe(), "frames": how["frames"], **told_of(done)})
     for name, figure in summary(done).items():
         click.echo(

@@ -112,9 +112,9 @@ def optimiser_step(run: Run, batches: Iterable[Batch], step: int, told: dict[str
 def losses_of(run: Run, batch: Batch) -> Losses:
     """The losses of a batch, by name."""
     device, seed = run.accelerator.device, run.config.optimiser.seed
-    known, data = run.latents.of(batch), run.config.data
-    if data.hw_of(batch.kind) != data.hw:
-        batch, known = cut_to_faces(batch, known, data.hw_of(batch.kind))
+    known, hw = run.latents.of(batch), run.config.hw_of(batch.kind)
+    if hw != run.config.data.hw:
+        batch, known = cut_to_faces(batch, known, hw)
     shape, method = tuple(known.latents.shape[1:]), run.config.method
     drawn = draw(seed, batch.kind, batch.positions, shape, run.config.dropout, method.noise_scale).to(device)
     image = (known.image * drawn.keep_image.view(-1, 1, 1, 1))[:, None].expand_as(known.latents)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from apvgen.types import Motion
+from apvgen.types import HW, Motion
 from train.synthetic.draw.mouth import TEETH, TONGUE
 from train.synthetic.people import MOUTH_INSIDE
 
@@ -19,6 +19,8 @@ NECK, HIPS, KNEES, ANKLES = 1, [8, 11], [9, 12], [10, 13]
 _CHEEKS, _FOREHEAD, _CHIN, _CORNERS = [50, 280], 10, 152, [61, 291]
 _PATCH = 0.07
 """Half a side of the patches looked at, in face heights; on the trunk, where patterns are, three times as much."""
+MOUTH_HW: HW = (12, 16)
+"""Of the pictures of mouths that are compared: about what a dancer's mouth has at 384 x 256 px."""
 _ABOVE, _BELOW = 0.06, 0.2
 """Where a mouth may be open, in face heights above and below the line through its corners."""
 _ALIKE = 32.0
@@ -50,18 +52,36 @@ def mouth_opening(pictures: np.ndarray, motion: Motion) -> np.ndarray:
     inside = np.array([MOUTH_INSIDE, TEETH, TONGUE])
     areas = np.full(len(pictures), np.nan)
     for t, picture in enumerate(pictures):
-        face = motion.face.xy[t].astype(float)
-        if not np.isfinite(face[[*_CORNERS, _FOREHEAD, _CHIN]]).all():
+        outline = _around_mouth(motion.face.xy[t].astype(float))
+        if not np.isfinite(outline).all():
             continue
-        down = face[_CHIN] - face[_FOREHEAD]
-        corners = face[_CORNERS]
-        outline = np.concatenate([corners - _ABOVE * down, corners[::-1] + _BELOW * down])
         where = np.zeros(picture.shape[:2], np.uint8)
         cv2.fillConvexPoly(where, np.rint(outline).astype(np.int32), 1)
         colours = picture[where > 0].astype(float)
         alike = np.linalg.norm(colours[:, None] - inside, axis=-1).min(1) < _ALIKE
-        areas[t] = alike.sum() / (down @ down)
+        height = np.linalg.norm(outline[3] - outline[0]) / (_ABOVE + _BELOW)
+        areas[t] = alike.sum() / height**2
     return areas
+
+
+def mouth_pictures(pictures: np.ndarray, motion: Motion) -> np.ndarray:
+    """float32 `[T, *MOUTH_HW, 3]`: what is seen around the mouth, turned and scaled alike in all frames, each between
+    corners of the mouth and 0.06 face heights above to 0.2 below them; NaN without a face."""
+    cut = np.full((len(pictures), *MOUTH_HW, 3), np.nan, np.float32)
+    places = np.array([[0, 0], [MOUTH_HW[1], 0], [0, MOUTH_HW[0]]], np.float32) - 0.5
+    for t, picture in enumerate(pictures):
+        outline = _around_mouth(motion.face.xy[t].astype(float))[[0, 1, 3]].astype(np.float32)
+        if np.isfinite(outline).all():
+            to_picture = cv2.getAffineTransform(places, outline)
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            cut[t] = cv2.warpAffine(picture.astype(np.float32), to_picture, MOUTH_HW[::-1], flags=flags)
+    return cut
+
+
+def _around_mouth(face: np.ndarray) -> np.ndarray:
+    """Corners of the quadrilateral looked at, `[4, 2]`: upper left of the picture, and on clockwise."""
+    down = face[_CHIN] - face[_FOREHEAD]
+    return np.concatenate([face[_CORNERS] - _ABOVE * down, face[_CORNERS[::-1]] + _BELOW * down])
 
 
 def _layout(picture: np.ndarray, motion: Motion, t: int) -> np.ndarray:
