@@ -50,6 +50,7 @@ def test_values_out_of_range_are_one_sentence():
         (lambda: DataSettings(Path("d"), face_window=(96, 100)), "face_window must be multiples of 32 px .* 96 x 100"),
         (lambda: DataSettings(Path("d"), hw=(64, 64), face_window=(96, 64)), "no larger than hw, not 96 x 64"),
         (lambda: MethodSettings(mixed_data=False, body_only=True), "exclude each other"),
+        (lambda: MethodSettings(reference_apart=1.5), "reference_apart must be 0 to 1, not 1.5"),
         (lambda: MethodSettings(mouth_weight=0), "mouth_weight must be positive"),
         (lambda: DropoutSettings(0.5, 0.5, 0.5), "exceed 1"),
         (lambda: OptimiserSettings(train="some"), "train must be one of"),

@@ -119,6 +119,34 @@ def test_the_mask_is_one_inside_the_scaled_face_and_on_the_reference(shards):
         assert made.mask[1].sum() == len(rows) * len(columns)
 
 
+@pytest.mark.parametrize("variant", range(6))
+def test_a_reference_apart_shows_the_face_elsewhere_with_its_keypoints(planted, drawn, variant):
+    examples = FaceExamples(planted, replace(OPTIONS, hw=(256, 192), apart=0.8))
+    made = examples.example(examples.entries[0], variant)
+    for frame, nose in zip(made.frames, drawn[0].face.xy[:, 1], strict=True):
+        np.testing.assert_allclose(spot(frame), nose, atol=0.5)
+    assert (made.mask[0] == 1).all()
+    nearby = FaceExamples(planted, replace(OPTIONS, hw=(256, 192)))
+    together = nearby.example(nearby.entries[0], variant)
+    np.testing.assert_array_equal(made.frames[1:], together.frames[1:])  # the frames stay where they were
+    assert np.linalg.norm(drawn[0].face.xy[0, 1] - drawn[1].face.xy[0, 1]) > 1
+    assert 0 < made.mask[1:].sum() < together.mask[1:].sum()
+    assert (made.mask[1:] <= together.mask[1:]).all()
+    assert made.identity != together.identity
+
+
+def test_how_far_apart_a_reference_may_be_is_bounded(shards):
+    for apart in (0, 0.25, 1):
+        examples = FaceExamples(shards, replace(OPTIONS, apart=apart))
+        draws = [examples.draw(examples.entries[0], variant) for variant in range(200)]
+        shifts = [abs(draw.before.b - draw.affine.b)[0] for draw in draws]
+        assert max(shifts) <= 0.55 * apart
+        assert max(shifts) >= 0.3 * apart
+        for draw in draws:
+            assert (draw.before.b >= -1e-9).all()
+            assert (draw.before.a + draw.before.b <= 1 + 1e-9).all()
+
+
 def test_mouths_of_close_ups_count_as_much_as_is_asked(shards):
     plain, asked = (FaceExamples(shards, replace(OPTIONS, mouth=weight))[1] for weight in (1, 5))
     raised = asked.mask > 1

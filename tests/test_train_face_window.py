@@ -42,6 +42,17 @@ def test_pixels_and_latents_are_cut_at_the_same_place(face, top):
     assert known.latents[0, 0, 0, 0, 0] * SIDE == known.image[0, 0, 0, 0] * SIDE == top
 
 
+def test_where_both_do_not_fit_the_frames_face_comes_before_the_references():
+    batch, known = example((slice(10, 18), slice(8, 16)))
+    batch.poses[:, 0] = 0
+    batch.poses[:, 0, :, 50:60, 8:16] = 255
+    cut, _ = cut_to_faces(batch, known, WINDOW)
+    assert cut.frames[0, 0, 0, 0, 0] == 8  # as near to the reference as whole latents allow
+    batch.poses[:, 1:] = 0
+    cut, _ = cut_to_faces(batch, known, WINDOW)
+    assert (cut.poses[0, 0] > 0).sum() == 3 * 10 * 8
+
+
 def test_the_whole_face_stays_in_the_window():
     face = (slice(13, 29), slice(21, 27))
     batch, _ = cut_to_faces(*example(face), WINDOW)

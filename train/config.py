@@ -96,6 +96,9 @@ class MethodSettings:
     """Weight of the loss on the reference picture, beside that on the other frames of a face batch."""
     mouth_weight: float = 1.0
     """How much more than the rest of a face clip the mouth counts, a few latents where the face is small."""
+    reference_apart: float = 0.0
+    """How far from the place of a face clip's frames its reference picture may show the face: 0 nowhere, as in the
+    paper, 1 anywhere. More than 0 teaches to move faces; frames then count inside the face only."""
     noise_scale: float = 1.0
     """Times the published noise levels at which is trained; higher teaches more of the whole and less of the detail."""
 
@@ -103,6 +106,8 @@ class MethodSettings:
         if self.body_only and not self.mixed_data:
             raise ValueError("--body-only and --no-mixed-data (face clips only) exclude each other; leave one out")
         _check_least(self, alpha=0, beta=0)
+        if not 0 <= self.reference_apart <= 1:
+            raise ValueError(f"reference_apart must be 0 to 1, not {self.reference_apart}")
         if self.noise_scale <= 0 or self.mouth_weight <= 0:
             raise ValueError("noise_scale and mouth_weight must be positive")
 

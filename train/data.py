@@ -45,6 +45,7 @@ def _options(config: TrainConfig) -> ExampleOptions:
         maps=read_maps(data.folder) if data.maps == "measured" else PAPER,
         draws=data.draws,
         mouth=method.mouth_weight,
+        apart=method.reference_apart,
         style=data.face_style,
         seed=config.optimiser.seed,
         leave_out_short=data.leave_out_short,

@@ -22,9 +22,9 @@ from apvgen.retarget import map_motion
 from apvgen.types import HW, Affine, Motion
 from train.augment import mirror, only_face
 from train.examples import Example, Kind
+from train.face_regions import face_area, mouth_weights
 from train.fda_statistics import PAPER, FdaDistribution
 from train.kept_examples import KeptExamples
-from train.mouth import mouth_weights
 from train.outpaint import Margins, margins_of, seen_through
 from train.sampling import Stream
 from train.shards import ClipEntry, Shards, read_frames, read_motion, read_surround
@@ -45,6 +45,8 @@ class ExampleOptions:
     scaled face on black, which counts inside the face only (no reference training). maps: where FDA maps are drawn.
     draws: 0 draws afresh in every pass; K repeats after K passes, so that latents can be kept by `Example.identity`.
     mouth: how much more than the rest of a face clip its mouth counts.
+    apart: how far from the map of a face clip's frames its reference picture's may be: 0 nowhere, 1 anywhere. More than
+    0 teaches to move a face; its frames then count inside the face only, since what is around it moves along.
     flip: mirror half of the examples. leave_out_short: go without clips shorter than the window, and say how many.
     """
 
@@ -56,6 +58,7 @@ class ExampleOptions:
     maps: FdaDistribution = PAPER
     draws: int = 0
     mouth: float = 1.0
+    apart: float = 0.0
     flip: bool = True
     style: FaceStyle = "mesh"
     seed: int = 0
@@ -80,9 +83,11 @@ class ExampleOptions:
 
 
 class Draw(NamedTuple):
-    """What is random in an example. window: the frames taken. other: a frame outside the window, where there is one."""
+    """What is random in an example. affine, before: of a face clip's frames, and of its reference picture. window: the
+    frames taken. other: a frame outside the window, where there is one."""
 
     affine: Affine
+    before: Affine
     window: range
     other: int
     flip: bool
@@ -127,18 +132,28 @@ class _Examples(Dataset[Example]):
         start = int(rng.integers(entry.frames - options.span + 1))
         window = range(start, start + options.span, options.stride)
         others = [k for k in range(entry.frames) if not window[0] <= k <= window[-1]] or range(entry.frames)
-        return Draw(affine, window, int(rng.choice(others)), bool(rng.random() < 0.5 and options.flip))
+        other, flip = int(rng.choice(others)), bool(rng.random() < 0.5 and options.flip)
+        before = _between(affine, options.maps.sample(rng), options.apart * rng.random())
+        return Draw(affine, before, window, other, flip)
 
     def _finish(
-        self, entry: ClipEntry, draw: Draw, place: Box, frames: np.ndarray, motion: Motion, mask: np.ndarray
+        self,
+        entry: ClipEntry,
+        draw: Draw,
+        boxes: tuple[Box, Box],
+        frames: np.ndarray,
+        motion: Motion,
+        mask: np.ndarray,
     ) -> Example:
-        """Mirror, draw the poses, and name the pixels."""
+        """Mirror, draw the poses, and name the pixels. boxes: of the reference picture and of the other frames."""
         if draw.flip:
             frames, motion, mask = _flipped(frames), mirror(motion), _flipped(mask)
         poses = np.stack(list(pose_frames(motion, self.options.style)))
         options, reference = self.options, entry.reference_frame if entry.kind == "face" else draw.other
+        before, place = boxes
         identity = (
             f"{entry.digest} {draw.window} after {reference} {place.corner} {place.size} in {options.hw}"
+            f"{f' from {before.corner} {before.size}' * (before != place)}"
             f"{' mirrored' * draw.flip}{' painted' * (entry.kind == 'face' and options.painted)}"
         )
         return Example(entry.key, entry.kind, frames, poses, mask, identity)
@@ -155,12 +170,20 @@ class FaceExamples(_Examples):
 
     def example(self, entry: ClipEntry, variant: int) -> Example:
         draw = self.draw(entry, variant)
-        box = self._box(draw.affine)
-        frames, mask = self._pictures(entry, draw, box)
-        to_frame = Affine(np.array(box.size) / entry.hw[::-1], np.array(box.corner, float))
+        box, before = self._box(draw.affine), self._box(draw.before)
+        frames, mask = self._pictures(entry, draw.window, before, box)
         motion = only_face(read_motion(entry).take([entry.reference_frame, *draw.window]))
+        boxes = [before] + [box] * self.options.frames
+        to_frame = Affine(
+            np.array([each.size for each in boxes]) / entry.hw[::-1], np.array([each.corner for each in boxes], float)
+        )
         motion = map_motion(motion, to_frame, self.options.hw)
-        return self._finish(entry, draw, box, frames, motion, mask * mouth_weights(motion, self.options.mouth))
+        area = face_area(motion)[1:]
+        if self.options.apart and area.any():
+            mask[1:] *= area
+        return self._finish(
+            entry, draw, (before, box), frames, motion, mask * mouth_weights(motion, self.options.mouth)
+        )
 
     def _box(self, affine: Affine) -> Box:
         """The scaled picture in whole pixels, so that frames, poses and mask agree exactly."""
@@ -171,21 +194,22 @@ class FaceExamples(_Examples):
         corner = np.clip((affine.b * whole).round().astype(int), 0, whole - size)
         return Box(tuple(corner.tolist()), tuple(size.tolist()))
 
-    def _pictures(self, entry: ClipEntry, draw: Draw, box: Box) -> tuple[np.ndarray, np.ndarray]:
-        """Frames `[F + 1, H, W, 3]` and mask `[F + 1, H, W]`, black and zero outside the box."""
+    def _pictures(self, entry: ClipEntry, window: range, before: Box, box: Box) -> tuple[np.ndarray, np.ndarray]:
+        """Frames `[F + 1, H, W, 3]` and mask `[F + 1, H, W]`, black and zero outside their boxes."""
         hw = self.options.hw
         frames = np.zeros((self.options.frames + 1, *hw, 3), np.uint8)
         mask = np.zeros(frames.shape[:3], np.float32)
-        mask[:, *box.part] = 1
-        frames[1:, *box.part] = _resized(read_frames(entry, draw.window), box.size)
+        mask[1:, *box.part] = 1
+        frames[1:, *box.part] = _resized(read_frames(entry, window), box.size)
         if self.options.painted:
             whole = np.array(hw[::-1])
-            exact = Affine(np.array(box.size) / whole, np.array(box.corner) / whole)
+            exact = Affine(np.array(before.size) / whole, np.array(before.corner) / whole)
             frames[0] = seen_through(read_surround(entry), margins_of(entry.facts), exact, hw)
             mask[0] = 1
         else:
             only = range(entry.reference_frame, entry.reference_frame + 1)
-            frames[0, *box.part] = _resized(read_frames(entry, only), box.size)[0]
+            frames[0, *before.part] = _resized(read_frames(entry, only), before.size)[0]
+            mask[0, *before.part] = 1
         return frames, mask
 
     def _check(self, entry: ClipEntry) -> None:
@@ -218,10 +242,15 @@ class BodyExamples(_Examples):
         pictures = [read_frames(entry, wanted) for wanted in (range(draw.other, draw.other + 1), draw.window)]
         frames = _resized(np.concatenate(pictures)[:, *window.part], hw[::-1])
         motion = map_motion(motion, window.filling(hw), hw)
-        return self._finish(entry, draw, window, frames, motion, np.ones(frames.shape[:3], np.float32))
+        return self._finish(entry, draw, (window, window), frames, motion, np.ones(frames.shape[:3], np.float32))
 
     def _check(self, entry: ClipEntry) -> None:
         _check_size(entry, (np.array(self.options.hw) / entry.hw).max(), self.options)
+
+
+def _between(first: Affine, second: Affine, share: float) -> Affine:
+    """A map on the way from one to another: what bounds both of them bounds it too."""
+    return Affine(*(one + share * (other - one) for one, other in ((first.a, second.a), (first.b, second.b))))
 
 
 def _resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -32,13 +32,26 @@ def _windows(arrays: torch.Tensor, windows: list[tuple[slice, slice]]) -> torch.
 
 
 def _corner(poses: torch.Tensor, hw: HW, side: int) -> tuple[int, int]:
-    """Where a window of `hw` begins: around all that is drawn in `[S, 3, H, W]`, or in the middle of black pictures."""
-    drawn = poses.amax((0, 1)) > 0
-    return tuple(_start(drawn.any(1 - axis), length, side) for axis, length in enumerate(hw))
+    """Where a window of `hw` begins: around all that is drawn in `[S, 3, H, W]`, or in the middle of black pictures.
+
+    Where the reference's face is too far away, the frames' come first: without them nothing would be left to learn.
+    """
+    return tuple(
+        _start(poses[:1].amax((0, 1, 3 - axis)) > 0, poses[1:].amax((0, 1, 3 - axis)) > 0, length, side)
+        for axis, length in enumerate(hw)
+    )
 
 
-def _start(drawn: torch.Tensor, length: int, side: int) -> int:
+def _start(reference: torch.Tensor, frames: torch.Tensor, length: int, side: int) -> int:
+    """reference, frames: bool `[side of the picture]`, where something is drawn."""
+    low, high = _ends(reference | frames)
+    start = (low + high - length) / 2
+    if frames.any():
+        low, high = _ends(frames)
+        start = min(max(start, high - length), low)
+    return min(max(round(start / side) * side, 0), len(frames) - length)
+
+
+def _ends(drawn: torch.Tensor) -> tuple[int, int]:
     at = drawn.nonzero()
-    middle = (at.min() + at.max() + 1).item() / 2 if len(at) else len(drawn) / 2
-    whole = round((middle - length / 2) / side) * side
-    return min(max(whole, 0), len(drawn) - length)
+    return (at.min().item(), at.max().item() + 1) if len(at) else (0, len(drawn))

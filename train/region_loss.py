@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
@@ -17,7 +16,7 @@ from apvgen.model.models import Models
 from apvgen.pose import pose_frames
 from apvgen.types import Motion
 from train.encode import Encoded, Encoder
-from train.mouth import mouth_weights
+from train.face_regions import face_area, mouth_weights
 from train.networks import Denoiser
 from train.objective import latent_mask, masked_mean, noised, timestep_of, velocity_target
 from train.synthetic.shots import Shot
@@ -77,12 +76,7 @@ class RegionMeter:
 
 def regions_of(motion: Motion, mask: np.ndarray) -> np.ndarray:
     """float32 `[3, T, H, W]` in [0, 1]: mouth, face and person, one inside. mask: uint8 `[T, H, W]`, of the person."""
-    face = np.zeros(mask.shape, np.float32)
-    for picture, points in zip(face, motion.face.xy, strict=True):
-        known = points[np.isfinite(points).all(-1)]
-        if len(known):
-            cv2.fillConvexPoly(picture, cv2.convexHull(np.rint(known).astype(np.int32)), 1)
-    return np.stack([mouth_weights(motion, 2) - 1, face, mask.astype(np.float32) / 255])
+    return np.stack([mouth_weights(motion, 2) - 1, face_area(motion), mask.astype(np.float32) / 255])
 
 
 def _tensor(pictures: np.ndarray) -> torch.Tensor:

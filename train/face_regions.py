@@ -1,7 +1,8 @@
-"""Where the mouth is: a fiftieth of a face, and most of what a voice moves."""
+"""Where face and mouth are in a picture: the mouth is a fiftieth of a face, and most of what a voice moves."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from apvgen.types import Motion
@@ -10,6 +11,16 @@ _OUTLINE = (61, 0, 291, 17)
 """Corners and middles of the outer lips in the face mesh."""
 _MARGIN = 0.25
 """Around them, in widths of the mouth."""
+
+
+def face_area(motion: Motion) -> np.ndarray:
+    """float32 `[T, H, W]`: one inside the outline of the face mesh, without hair and ears; zero elsewhere."""
+    area = np.zeros((len(motion), *motion.hw), np.float32)
+    for picture, points in zip(area, motion.face.xy, strict=True):
+        known = points[np.isfinite(points).all(-1)]
+        if len(known):
+            cv2.fillConvexPoly(picture, cv2.convexHull(np.rint(known).astype(np.int32)), 1)
+    return area
 
 
 def mouth_weights(motion: Motion, weight: float) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""The mouth's place in a picture, and how much it counts there."""
+"""Where face and mouth are in a picture, and how much a mouth counts."""
 
 import numpy as np
 import pytest
 from training_clips import motion
 
-from train.mouth import mouth_weights
+from train.face_regions import face_area, mouth_weights
 
 CORNERS, UPPER, LOWER = (61, 291), 0, 17
 
@@ -35,3 +35,13 @@ def test_a_mouth_beyond_the_edge_and_an_unknown_one_do_no_harm(talking):
     assert (weights[0, 50:70, :10] == 8).all()
     assert (weights[0, :, 10:] == 1).all()
     assert (weights[1:] == 1).all()
+
+
+def test_a_face_is_all_inside_its_outline_and_nothing_where_none_is_known(talking):
+    talking.face.xy[1] = np.nan
+    talking.face.xy[0] = [40, 50]
+    talking.face.xy[0, :4] = [[10, 20], [60, 20], [60, 70], [10, 70]]
+    area = face_area(talking)
+    assert area[0, 20:71, 10:61].all()
+    assert area[0].sum() == 51 * 51
+    assert not area[1].any()
