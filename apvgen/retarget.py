@@ -46,13 +46,16 @@ def fit_body(driving: Track, reference: Track) -> Affine:
 
 
 def map_track(track: Track, affine: Affine, hw: HW) -> Track:
-    """Move a track into a picture of size `hw`; depth is scaled with x."""
-    depth = None if track.depth is None else (track.depth * affine.a[..., 0]).astype(np.float32)
+    """Move a track into a picture of size `hw`, by one map or one a frame; depth is scaled with x."""
+    depth = track.depth
+    if depth is not None:
+        scale = affine.a[..., 0].reshape(-1, *[1] * (depth.ndim - 1))
+        depth = (depth * scale).astype(np.float32)
     return replace(track, xy=affine.apply(track.xy), depth=depth, hw=hw)
 
 
 def map_motion(motion: Motion, affine: Affine, hw: HW) -> Motion:
-    """Move body, hands and face into a picture of size `hw` by one map."""
+    """Move body, hands and face into a picture of size `hw`, by one map or one a frame."""
     return Motion(*(map_track(part, affine, hw) for part in (motion.body, motion.hands, motion.face)))
 
 
