@@ -86,9 +86,5 @@ def test_depth_scales_with_x():
     deep = Track(track.layout, track.xy, track.score, track.hw, track.fps, np.ones((2, 18), np.float32))
     mapped = map_track(deep, Affine(np.array([3.0, 3.0]), np.zeros(2)), (10, 10))
     assert (mapped.depth == 3).all()
-    per_frame = Affine(
-        np.array([[3.0, 1.0]] * len(deep)) * np.arange(1, len(deep) + 1)[:, None], np.zeros((len(deep), 2))
-    )
-    scaled = map_track(deep, per_frame, (10, 10)).depth
-    for t, depth in enumerate(scaled):
-        np.testing.assert_allclose(depth, 3 * (t + 1) * deep.depth[t])
+    widening = Affine(np.array([[2.0, 5.0], [3.0, 5.0]]), np.zeros((2, 2)))
+    assert map_track(deep, widening, (10, 10)).depth[:, 0].tolist() == [2, 3]
