@@ -12,8 +12,10 @@ from train.ablation import VARIANTS, Plan, commands, main, scores_of, tables
 from train.evaluate import Score
 from train.presets import parse
 
-PLAN = Plan(Path("base"), Path("data"), Path("meter"), Path("work"), 4, 26, ("--steps", "7"))
-GOOD = Score(0.02, 0.8, 1.0, 0.05, 0.9, 0.7, 0.3, 0.2, 0.1)
+PLAN = Plan(
+    Path("base"), Path("data"), Path("meter"), Path("mouths"), "karras-5", Path("work"), 4, 26, ("--steps", "7")
+)
+GOOD = Score(0.02, 0.8, 1.0, 0.05, 0.9, 0.3, 0.2, 0.1)
 
 
 def test_rows_differ_in_one_switch_only():
@@ -59,7 +61,20 @@ def measured(tmp_path, monkeypatch):
 
 
 def test_a_second_run_only_makes_what_is_missing(tmp_path, measured):
-    arguments = ["--init", "i", "--data", "d", "--meter", "m", "--work", str(tmp_path / "w"), "--seeds", "1"]
+    arguments = [
+        "--init",
+        "i",
+        "--data",
+        "d",
+        "--meter",
+        "m",
+        "--mouth-meter",
+        "mm",
+        "--work",
+        str(tmp_path / "w"),
+        "--seeds",
+        "1",
+    ]
     arguments += ["--out", str(tmp_path / "table.md"), "--steps", "3"]
     for only, expected in (("full",), 2), (("full", "no-fda"), 4), ((), 10):
         rows = [part for name in only for part in ("--only", name)]

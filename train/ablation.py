@@ -1,4 +1,4 @@
-"""Table 2 in kind: `python -m train.ablation --init BASE --data SHARDS --meter FILE --out docs/ablation.md`.
+"""Table 2 in kind: `python -m train.ablation --init BASE --data SHARDS --meter FILE ...`.
 
 From one base that has seen dancers only, as ControlNeXt's public weights have, every variant is fine-tuned for the same
 number of steps by the same script with one switch changed, and measured on the same held-out people and voices. Run
@@ -43,7 +43,6 @@ _COLUMNS = {
     "identity": ("identity (higher)", 3),
     "error": ("error (lower)", 4),
     "motion": ("motion (1 is right)", 2),
-    "mouth": ("mouth (higher)", 3),
     "mouth_loss": ("loss: mouth (lower)", 4),
     "face_loss": ("loss: face (lower)", 4),
     "person_loss": ("loss: person (lower)", 4),
@@ -57,6 +56,8 @@ class Plan:
     init: Path
     data: Path
     meter: Path
+    mouth_meter: Path
+    schedule: str
     work: Path
     cases: int
     frames: int
@@ -74,8 +75,9 @@ def commands(plan: Plan, name: str, seed: int) -> Iterator[Sequence[str]]:
     data = ("--data", str(plan.data), "--init", str(plan.init), "--seed", str(seed))
     into = ("--out", str(run), "--checkpoint", str(checkpoint), "--validate-every", "0")
     yield "train.finetune", "--preset", "demo", *data, *plan.budget, *VARIANTS[name].switches, *into
-    measured = ("--meter", str(plan.meter), "--cases", str(plan.cases), "--frames", str(plan.frames))
-    yield "train.evaluate", "--checkpoint", str(checkpoint), *measured, "--out", str(plan.result(name, seed))
+    meters = ("--meter", str(plan.meter), "--mouth-meter", str(plan.mouth_meter))
+    cases = ("--cases", str(plan.cases), "--frames", str(plan.frames), "--schedule", plan.schedule)
+    yield "train.evaluate", "--checkpoint", str(checkpoint), *meters, *cases, "--out", str(plan.result(name, seed))
 
 
 Results = dict[str, list[list[Score]]]
@@ -129,6 +131,8 @@ def _difference(score: Score, base: Score) -> Score:
 @click.option("--init", type=click.Path(path_type=Path), required=True, help="The base, a checkpoint folder.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
 @click.option("--meter", type=click.Path(path_type=Path), required=True, help="What train.keypoint_meter wrote.")
+@click.option("--mouth-meter", type=click.Path(path_type=Path), required=True, help="Of train.mouth_meter.")
+@click.option("--schedule", default="align-your-steps-10", show_default=True, help="Noise levels of measured videos.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/ablation"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Markdown file for the table.")
 @click.option("--only", type=click.Choice(list(VARIANTS)), multiple=True, help="Rows to make; default: all.")

@@ -26,9 +26,10 @@ from apvgen.model.checkpoint import load_models, read_info
 from apvgen.sampler.settings import Memory, Settings
 from apvgen.types import HW, Motion
 from train.keypoint_meter import KeypointMeter, load_meter, measure
+from train.mouth_meter import MouthMeter, load_mouth_meter, opening
 from train.region_loss import RegionMeter
 from train.synthetic.people import PEOPLE, person
-from train.synthetic.reading import colour_layout, layout_distance, mouth_opening, mouth_pictures
+from train.synthetic.reading import colour_layout, layout_distance
 from train.synthetic.shots import Shot, shot
 from train.synthetic.world import portrait
 
@@ -51,9 +52,10 @@ class Cases:
 
 @dataclass(frozen=True)
 class Meters:
-    """joints: finds them in pictures. regions: of the networks that are measured, where there are any."""
+    """joints, mouth: read them from pictures. regions: of the networks that are measured, where there are any."""
 
     joints: KeypointMeter
+    mouth: MouthMeter
     regions: RegionMeter | None = None
 
 
@@ -62,13 +64,11 @@ class Score:
     """The figures of one rendered case.
 
     akd: mean distance of body joints from the truth, both axes normalised to the frame; lower is better.
-    lips: correlation over time of the measured mouth opening with the true one; NaN where nobody speaks.
+    lips: correlation over time of the measured opening of the mouth with the true one; NaN where nobody speaks.
     identity: 1 where the colours of hair, skin and clothes are nearest to the right person's among CROWD, else 0.
     error: mean absolute error of the pixels that show the person, in [0, 1]; lower is better.
     motion: deviation of body joints over time, as a share of the truth's.
     mouth_loss, face_loss, person_loss: see `train.region_loss`; NaN where only frames were looked at.
-    mouth: as lips, of the pixels around the mouth instead of its measured opening: how they differ from their mean over
-        time, against how the truth's do. Tells also what a blurred mouth does; NaN where nobody speaks.
     """
 
     akd: float
@@ -76,24 +76,22 @@ class Score:
     identity: float
     error: float
     motion: float
-    mouth: float
     mouth_loss: float = float("nan")
     face_loss: float = float("nan")
     person_loss: float = float("nan")
 
 
-def score(frames: np.ndarray, truth: Shot, true_frames: np.ndarray, mask: np.ndarray, meter: KeypointMeter) -> Score:
+def score(frames: np.ndarray, truth: Shot, true_frames: np.ndarray, mask: np.ndarray, meters: Meters) -> Score:
     """Compare frames, RGB uint8 `[T, H, W, 3]`, with the truth; mask: uint8 `[T, H, W]`, 255 on the person."""
     motion = truth.motion
-    joints, wanted = measure(meter, frames), _normalised(motion)
+    joints, wanted = measure(meters.joints, frames), _normalised(motion)
     difference = np.abs(frames.astype(np.float32) - true_frames).mean(-1) / 255
     return Score(
         akd=float(np.nanmean(np.linalg.norm(joints - wanted, axis=-1))),
-        lips=correlation(mouth_opening(frames, motion), truth.opening),
+        lips=correlation(opening(meters.mouth, frames, motion), truth.opening),
         identity=float(recognised(frames, motion, truth.figure.person.number)),
         error=float(difference[mask > 127].mean()),
         motion=float(joints.std(0).mean() / np.nanmean(np.nanstd(wanted, 0))),
-        mouth=alike_over_time(*(mouth_pictures(each, motion) for each in (frames, true_frames)), truth.opening),
     )
 
 
@@ -102,19 +100,6 @@ def correlation(measured: np.ndarray, true: np.ndarray) -> float:
     if true.std() < LEAST_SPEECH:
         return float("nan")
     return float(np.corrcoef(measured, true)[0, 1]) if measured.std() > 0 else 0.0
-
-
-def alike_over_time(made: np.ndarray, true: np.ndarray, opening: np.ndarray) -> float:
-    """Correlation over frames, pixels and colours of how pictures `[T, ...]` differ from their mean over time.
-
-    opening: `[T]`, the true one; NaN where it hardly moves. Frames that are NaN do not count.
-    """
-    if opening.std() < LEAST_SPEECH:
-        return float("nan")
-    seen = np.isfinite(true).reshape(len(true), -1).all(1)
-    changes = [(each[seen] - each[seen].mean(0)).ravel().astype(float) for each in (made, true)]
-    lengths = [float(np.linalg.norm(each)) for each in changes]
-    return float(changes[0] @ changes[1] / (lengths[0] * lengths[1])) if all(lengths) else 0.0
 
 
 def recognised(frames: np.ndarray, motion: Motion, number: int) -> bool:
@@ -165,7 +150,7 @@ def evaluate(backbone: Backbone, meters: Meters, cases: Cases, videos: Path | No
         if videos is not None:
             both = np.concatenate([true_frames, made], axis=2)
             write_video(videos / f"{index:03d}.mp4", both, truth.figure.fps, truth.voice)
-        measured = score(made, truth, true_frames, mask, meters.joints)
+        measured = score(made, truth, true_frames, mask, meters)
         losses = asdict(meters.regions.measure(truth, true_frames, mask)) if meters.regions else {}
         yield replace(measured, **{f"{region}_loss": loss for region, loss in losses.items()})
 
@@ -173,6 +158,7 @@ def evaluate(backbone: Backbone, meters: Meters, cases: Cases, videos: Path | No
 @click.command()
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="Checkpoint folder.")
 @click.option("--meter", type=click.Path(path_type=Path), required=True, help="What train.keypoint_meter wrote.")
+@click.option("--mouth-meter", type=click.Path(path_type=Path), required=True, help="Of train.mouth_meter.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
 @click.option("--cases", default=40, show_default=True, help="Held-out people, each with a dance and a voice.")
 @click.option("--frames", default=26, show_default=True, help="Of each case, at 25 a second.")
@@ -180,7 +166,7 @@ def evaluate(backbone: Backbone, meters: Meters, cases: Cases, videos: Path | No
 @click.option("--guidance", type=float, show_default="the checkpoint's")
 @click.option("--initial-noise", type=float, show_default="the checkpoint's")
 @click.option("--videos", type=click.Path(path_type=Path), help="Folder for videos: the truth beside the result.")
-def main(checkpoint: Path, meter: Path, out: Path, videos: Path | None, **how: Any) -> None:
+def main(checkpoint: Path, meter: Path, mouth_meter: Path, out: Path, videos: Path | None, **how: Any) -> None:
     """Measure a checkpoint on people and voices that it has never seen."""
     info = read_info(checkpoint)
     sampling = Settings(
@@ -191,7 +177,8 @@ def main(checkpoint: Path, meter: Path, out: Path, videos: Path | None, **how: A
     )
     backbone = ControlNeXtSVD(Networks(info, Memory()), sampling)
     cases = Cases(info.hw, range(how["cases"]), how["frames"])
-    meters = Meters(load_meter(meter), RegionMeter(load_models(info, "cpu", torch.float32), info.face_style))
+    regions = RegionMeter(load_models(info, "cpu", torch.float32), info.face_style)
+    meters = Meters(load_meter(meter), load_mouth_meter(mouth_meter), regions)
     done = list(tqdm(evaluate(backbone, meters, cases, videos), total=how["cases"], unit="case"))
     write_report(out, {"made_by": backbone.describe(), "frames": how["frames"], **told_of(done)})
     for name, figure in summary(done).items():
