@@ -1,5 +1,6 @@
 """The checkpoint that comes with the program: small, whole, and a person of the drawn world moves with it."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from apvgen.model import checkpoint
 from apvgen.model.checkpoint import read_info, verify
 from apvgen.sampler.settings import Memory, Settings
 from apvgen.studio import rendering
-from train.evaluate import recognised
+from train.evaluate import recognised, render
+from train.mouth_meter import mouth_pictures
 from train.synthetic.shots import shot
 from train.synthetic.world import portrait
 
@@ -55,3 +57,16 @@ def test_the_person_moves_to_the_pose(held_out):
     away = (np.abs(frames.astype(int) - photo).mean(-1) > 40) & (mask > 127)
     still, moved = (np.abs(shown.astype(int) - frames).mean(-1)[away].mean() for shown in (photo[None], made))
     assert moved < 0.85 * still
+
+
+def test_lips_follow_the_voice():
+    """What changes around the mouth from frame to frame is what changes in the truth; a still mouth would give 0."""
+    truth = shot("speaking_dancer", 0, 4, read_info(DEMO).hw, 6, Fraction(5), split="held_out")
+    backbone = ControlNeXtSVD(Networks(read_info(DEMO), Memory()), Settings(schedule="align-your-steps-4"))
+    made = render(backbone, truth)
+    changes = [
+        pictures - pictures.mean(0)
+        for pictures in (mouth_pictures(frames, truth.motion) for frames in (made, truth.frames()[0]))
+    ]
+    assert np.ptp(truth.opening) > 0.05
+    assert np.corrcoef(*(change.ravel() for change in changes))[0, 1] > 0.25

@@ -13,7 +13,15 @@ from train.evaluate import Score
 from train.presets import parse
 
 PLAN = Plan(
-    Path("base"), Path("data"), Path("meter"), Path("mouths"), "karras-5", Path("work"), 4, 26, ("--steps", "7")
+    Path("base"),
+    Path("data"),
+    Path("meter"),
+    Path("mouths"),
+    "--guidance 1 --schedule karras-5",
+    Path("work"),
+    4,
+    26,
+    ("--steps", "7"),
 )
 GOOD = Score(0.02, 0.8, 1.0, 0.05, 0.9, 0.3, 0.2, 0.1)
 
@@ -34,6 +42,12 @@ def test_rows_differ_in_one_switch_only():
     alike = {name: (run.optimiser, run.data, run.init, run.dropout) for name, run in runs.items()}
     assert set(map(repr, alike.values())) == {repr(alike["full"])}
     assert runs["full"].optimiser.steps == 7
+
+
+def test_all_rows_are_measured_alike():
+    measured = [list(commands(PLAN, name, 1))[1] for name in VARIANTS]
+    assert {command[0] for command in measured} == {"train.evaluate"}
+    assert {command[-6:-2] for command in measured} == {("--guidance", "1", "--schedule", "karras-5")}
 
 
 def test_the_table_has_means_and_intervals_over_cases():

@@ -8,6 +8,7 @@ again to go on after a stop; `--only` does one row.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -51,13 +52,14 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all rows. init: the base. budget: further arguments of `train.finetune`."""
+    """What is the same for all rows. init: the base. sampling, budget: further arguments of `train.evaluate` and
+    `train.finetune`."""
 
     init: Path
     data: Path
     meter: Path
     mouth_meter: Path
-    schedule: str
+    sampling: str
     work: Path
     cases: int
     frames: int
@@ -76,7 +78,7 @@ def commands(plan: Plan, name: str, seed: int) -> Iterator[Sequence[str]]:
     into = ("--out", str(run), "--checkpoint", str(checkpoint), "--validate-every", "0")
     yield "train.finetune", "--preset", "demo", *data, *plan.budget, *VARIANTS[name].switches, *into
     meters = ("--meter", str(plan.meter), "--mouth-meter", str(plan.mouth_meter))
-    cases = ("--cases", str(plan.cases), "--frames", str(plan.frames), "--schedule", plan.schedule)
+    cases = ("--cases", str(plan.cases), "--frames", str(plan.frames), *shlex.split(plan.sampling))
     yield "train.evaluate", "--checkpoint", str(checkpoint), *meters, *cases, "--out", str(plan.result(name, seed))
 
 
@@ -132,7 +134,7 @@ def _difference(score: Score, base: Score) -> Score:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of shards, faces and bodies.")
 @click.option("--meter", type=click.Path(path_type=Path), required=True, help="What train.keypoint_meter wrote.")
 @click.option("--mouth-meter", type=click.Path(path_type=Path), required=True, help="Of train.mouth_meter.")
-@click.option("--schedule", default="align-your-steps-10", show_default=True, help="Noise levels of measured videos.")
+@click.option("--sampling", default="", help="How measured videos are made: arguments of train.evaluate, in quotes.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/ablation"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Markdown file for the table.")
 @click.option("--only", type=click.Choice(list(VARIANTS)), multiple=True, help="Rows to make; default: all.")

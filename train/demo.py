@@ -3,7 +3,8 @@
 Draws the world, trains VAE and image encoder, then UNet and control branch in stages of growing size, each a plain
 `python -m train.finetune` that starts from the stage before: first on dancers alone, as the published ControlNeXt was,
 since a network that learns its pose from nothing does so far slower beside close-ups; then on both, with faces cut out
-in between: they are a twentieth of a dancer's picture, and their lips a hundredth. What is finished is not done again.
+in between: they are a twentieth of a dancer's picture, and their lips a hundredth. What teaches lips to follow on a
+dancer is a reference whose face lies elsewhere (`--reference-apart`). What is finished is not done again.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Stage:
     draws: how many examples of each clip; the VAE, which takes as long as the UNet, sees each once. stride: every so
     many frames of the clip. Neighbours look alike, so a pair of them hides its noise from each other's eyes and teaches
     little of the pose; frames far apart have only the pose to go by. noise: times the published noise levels.
-    only: the kind of clips, where it is one. face_window: size to which face clips are cut.
+    only: the kind of clips, where it is one. face_window: size to which face clips are cut. mouth, apart: how much more
+    mouths count, and how far from the frames' face the reference's may be (`MethodSettings`).
     """
 
     name: str
@@ -48,22 +50,32 @@ class Stage:
     noise: float = 3.0
     only: Kind | None = None
     face_window: HW | None = None
+    mouth: float = 1.0
+    apart: float = 0.0
+    warm_up: int = 100
 
     def arguments(self) -> Command:
         sizes = ("--hw", *map(str, self.hw), "--frames", str(self.frames), "--batch", str(self.batch))
         counts = ("--steps", str(self.steps), "--draws", str(self.draws), "--stride", str(self.stride))
-        rates = ("--learning-rate", str(self.rate), "--schedule", self.schedule, "--noise-scale", str(self.noise))
+        rates = ("--learning-rate", str(self.rate), "--warm-up", str(self.warm_up), "--schedule", self.schedule)
+        weights = ("--noise-scale", str(self.noise), "--mouth-weight", str(self.mouth))
         kinds = {"body": ("--body-only",), "face": ("--no-mixed-data",), None: ()}[self.only]
         window = ("--face-window", *map(str, self.face_window)) if self.face_window else ()
-        return (*sizes, *counts, *rates, *kinds, *window, "--validate-every", "0")
+        faces = (*window, "--reference-apart", str(self.apart))
+        return (*sizes, *counts, *rates, *weights, *kinds, *faces, "--validate-every", "0")
 
+
+_FACE: HW = (96, 96)
 
 STAGES = (
     Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, noise=1, only="body"),
     Stage("small-poses", (192, 128), 2, 5, 750, 5e-4, draws=4, only="body"),
     Stage("pictures", DEMO_HW, 2, 2, 1910, 4e-4, draws=2),
-    Stage("faces", DEMO_HW, 2, 8, 517, 5e-4, draws=2, only="face", face_window=(96, 96)),
-    Stage("mixed", DEMO_HW, 2, 4, 700, 5e-4, draws=2, schedule="cosine", face_window=(96, 96)),
+    Stage("faces", DEMO_HW, 2, 8, 517, 5e-4, draws=2, only="face", face_window=_FACE),
+    Stage("mixed", DEMO_HW, 2, 4, 700, 5e-4, draws=2, schedule="cosine", face_window=_FACE),
+    Stage("mouths", DEMO_HW, 2, 8, 231, 5e-4, draws=2, only="face", face_window=_FACE, mouth=20, warm_up=20),
+    Stage("heads", DEMO_HW, 2, 8, 597, 5e-4, 2, only="face", face_window=_FACE, mouth=10, apart=0.35, warm_up=20),
+    Stage("together", DEMO_HW, 2, 4, 320, 5e-4, 2, 8, "cosine", face_window=_FACE, mouth=10, apart=0.35, warm_up=20),
 )
 
 
