@@ -96,4 +96,10 @@ def test_a_second_run_only_makes_what_is_missing(tmp_path, measured):
         assert done.exit_code == 0, done.output
         assert len(measured) == expected
     assert (tmp_path / "table.md").read_text().count("\n") == 7 + 3 + 6
-    assert scores_of(tmp_path / "w" / "full-1.json") == [GOOD, GOOD]
+    (result,) = (tmp_path / "w").glob("full-1-*.json")
+    assert scores_of(result) == [GOOD, GOOD]
+    again = CliRunner().invoke(
+        main, [*arguments, "--only", "full", "--sampling", "--guidance 2"], catch_exceptions=False
+    )
+    assert again.exit_code == 0
+    assert len(measured) == 12  # what was measured in another way does not count

@@ -135,16 +135,21 @@ def test_a_reference_apart_shows_the_face_elsewhere_with_its_keypoints(planted, 
     assert made.identity != together.identity
 
 
+def test_without_fda_no_reference_is_apart(shards):
+    examples = FaceExamples(shards, replace(OPTIONS, fda=False, apart=1))
+    assert (examples[0].mask == 1).all()
+
+
 def test_how_far_apart_a_reference_may_be_is_bounded(shards):
     for apart in (0, 0.25, 1):
         examples = FaceExamples(shards, replace(OPTIONS, apart=apart))
         draws = [examples.draw(examples.entries[0], variant) for variant in range(200)]
-        shifts = [abs(draw.before.b - draw.affine.b)[0] for draw in draws]
+        shifts = [abs(draw.reference.b - draw.affine.b)[0] for draw in draws]
         assert max(shifts) <= 0.55 * apart
         assert max(shifts) >= 0.3 * apart
         for draw in draws:
-            assert (draw.before.b >= -1e-9).all()
-            assert (draw.before.a + draw.before.b <= 1 + 1e-9).all()
+            assert (draw.reference.b >= -1e-9).all()
+            assert (draw.reference.a + draw.reference.b <= 1 + 1e-9).all()
 
 
 def test_mouths_of_close_ups_count_as_much_as_is_asked(shards):

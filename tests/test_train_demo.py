@@ -57,6 +57,9 @@ def test_every_command_of_the_demo_is_understood_and_starts_from_the_one_before(
     assert settings[-1].data.hw == small_networks.DEMO_HW
     assert [each.method.kinds for each in settings[-2:]] == [("face", "face"), ("face", "body")]
     assert {each.data.face_window for each in settings[-2:]} == {(96, 96)}
+    assert [each.method.mouth_weight for each in settings[-4:]] == [1, 20, 10, 10]
+    assert [each.method.reference_apart for each in settings[-4:]] == [0, 0, 0.35, 0.35]
+    assert [each.optimiser.warm_up for each in settings[-4:]] == [100, 20, 20, 20]
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):

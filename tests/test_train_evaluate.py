@@ -1,12 +1,16 @@
 """Measuring on the drawn world, where the truth is known: the truth itself gets full marks, others' frames do not."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from train import evaluate
-from train.evaluate import Meters, Score, correlation, score, summary
+from train.evaluate import Cases, Meters, Score, correlation, score, summary
 from train.keypoint_meter import CELL, SEEN_HW, KeypointMeter, heat_loss, measure, places
+from train.region_loss import RegionLoss
 from train.synthetic.shots import shot
 
 HW = (384, 256)
@@ -49,6 +53,19 @@ def test_lips_that_stay_still_follow_nothing_and_silence_is_left_out():
     assert correlation(2 * moving + 1, moving) == pytest.approx(1)
     assert correlation(np.ones(20), moving) == 0
     assert np.isnan(correlation(moving, np.full(20, 0.01)))
+    seen = np.where(np.arange(20) == 3, np.nan, moving)
+    assert correlation(seen, moving) == pytest.approx(1)  # a frame without a face says nothing
+    assert np.isnan(correlation(np.full(20, np.nan), moving))
+
+
+def test_every_case_is_rendered_and_measured_with_its_losses(case, monkeypatch):
+    monkeypatch.setattr(evaluate, "shot", lambda *_, **__: case[0])
+    monkeypatch.setattr(evaluate, "render", lambda *_: case[1])
+    regions = SimpleNamespace(measure=lambda *_: RegionLoss(0.3, 0.2, 0.1))
+    (told,) = evaluate.evaluate(None, replace(TRUTHFUL, regions=regions), Cases(HW, range(1), 10))
+    assert (told.mouth_loss, told.face_loss, told.person_loss, told.error) == (0.3, 0.2, 0.1, 0)
+    (told,) = evaluate.evaluate(None, TRUTHFUL, Cases(HW, range(1), 10))
+    assert np.isnan(told.mouth_loss)
 
 
 def test_means_leave_out_what_is_unknown_and_intervals_hold_them():

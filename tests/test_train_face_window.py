@@ -42,15 +42,27 @@ def test_pixels_and_latents_are_cut_at_the_same_place(face, top):
     assert known.latents[0, 0, 0, 0, 0] * SIDE == known.image[0, 0, 0, 0] * SIDE == top
 
 
-def test_where_both_do_not_fit_the_frames_face_comes_before_the_references():
-    batch, known = example((slice(10, 18), slice(8, 16)))
+@pytest.mark.parametrize(("face", "reference"), [((13, 29), 50), ((10, 18), 50), ((36, 52), 4)])
+def test_where_both_do_not_fit_the_frames_face_comes_before_the_references(face, reference):
+    batch, known = example((slice(*face), slice(8, 16)))
     batch.poses[:, 0] = 0
-    batch.poses[:, 0, :, 50:60, 8:16] = 255
+    batch.poses[:, 0, :, reference : reference + 10, 8:16] = 255
     cut, _ = cut_to_faces(batch, known, WINDOW)
-    assert cut.frames[0, 0, 0, 0, 0] == 8  # as near to the reference as whole latents allow
+    assert (cut.poses[:, 1:] > 0).sum() == 2 * 3 * (face[1] - face[0]) * 8
+    top, towards = int(cut.frames[0, 0, 0, 0, 0]), SIDE if reference > face[0] else -SIDE
+    assert not (top + towards <= face[0] and face[1] <= top + towards + WINDOW[0])  # no nearer to the reference's
+
+
+def test_without_a_face_in_the_frames_the_references_is_cut_out():
+    batch, known = example((slice(20, 30), slice(8, 16)))
     batch.poses[:, 1:] = 0
     cut, _ = cut_to_faces(batch, known, WINDOW)
     assert (cut.poses[0, 0] > 0).sum() == 3 * 10 * 8
+
+
+def test_of_a_face_larger_than_the_window_the_middle_is_cut_out():
+    cut, _ = cut_to_faces(*example((slice(4, 60), slice(0, 48))), WINDOW)
+    assert cut.frames[0, 0, 0, 0, 0] == 16
 
 
 def test_the_whole_face_stays_in_the_window():

@@ -94,7 +94,11 @@ def test_only_face_clips_are_cut_to_the_face_window(made):
     for batch in list(batches(run))[:2]:
         losses_of(windowed, batch)
     height, width = run.config.data.hw
-    assert seen == [(8, 8, 64, 64), (height // 8, width // 8, height, width)]
+    whole = (height // 8, width // 8, height, width)
+    assert seen == [(8, 8, 64, 64), whole]
+    seen.clear()
+    losses_of(replace(windowed, config=with_group(windowed.config, "method", fda=False)), next(batches(run)))
+    assert seen == [whole]  # without FDA the face fills the frame
 
 
 def test_accumulated_batches_are_one_larger_batch(made):

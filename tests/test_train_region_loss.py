@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from apvgen.model.checkpoint import load_models, read_info
-from train import region_loss
+from apvgen.model.checkpoint import read_info
+from train.objective import latent_mask
 from train.region_loss import RegionMeter, regions_of
 from train.synthetic.shots import shot
 
@@ -22,7 +22,7 @@ def truth():
 
 @pytest.fixture
 def meter(tiny):
-    return RegionMeter(load_models(read_info(tiny), "cpu", torch.float32), "mesh")
+    return RegionMeter(read_info(tiny), torch.device("cpu"))
 
 
 def test_regions_lie_in_each_other_and_the_mouth_in_the_face(truth):
@@ -37,20 +37,14 @@ def test_regions_lie_in_each_other_and_the_mouth_in_the_face(truth):
 
 
 def test_an_error_counts_where_it_is(truth, meter, monkeypatch):
-    """A network that always answers with the truth, but for the latents of the mouth."""
+    """A network that is always wrong by as much as there is mouth, and right elsewhere."""
     made, frames, mask = truth
-    mouth = torch.from_numpy(np.pad(regions_of(made.motion, mask)[0], [(1, 0), (0, 0), (0, 0)]))
-    monkeypatch.setattr(
-        meter,
-        "_squared",
-        lambda known, _poses, _sigma: (
-            region_loss.latent_mask(mouth[None, :3], known.latents.shape[-2:])[:, :, None]
-            .gt(0.5)
-            .float()
-            .expand(known.latents.shape)
-        ),
-    )
+    shares = latent_mask(torch.from_numpy(regions_of(made.motion, mask))[:, [0, 0, 2]], (16, 16))  # the pair: 0 and 2
+    wrong = shares[:1, :, None].expand(1, 3, 4, 16, 16)
+    monkeypatch.setattr(meter, "_squared", lambda *_: wrong)
     told = meter.measure(made, frames, mask)
+    wanted = [(shares[0, 1:] * region[1:]).sum() / region[1:].sum() for region in shares]
+    assert list(vars(told).values()) == pytest.approx([share.item() for share in wanted], rel=1e-5)
     assert told.mouth > told.face > told.person > 0
 
 

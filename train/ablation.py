@@ -1,4 +1,4 @@
-"""Table 2 in kind: `python -m train.ablation --init BASE --data SHARDS --meter FILE ...`.
+"""Table 2 in kind: `python -m train.ablation --init BASE --data SHARDS ...`; docs/ablation.md has a whole command.
 
 From one base that has seen dancers only, as ControlNeXt's public weights have, every variant is fine-tuned for the same
 number of steps by the same script with one switch changed, and measured on the same held-out people and voices. Run
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zlib import crc32
 
 import click
 import numpy as np
@@ -65,9 +66,15 @@ class Plan:
     frames: int
     budget: tuple[str, ...]
 
+    @property
+    def measuring(self) -> tuple[str, ...]:
+        """Arguments of `train.evaluate` that decide what comes out."""
+        meters = ("--meter", str(self.meter), "--mouth-meter", str(self.mouth_meter))
+        return (*meters, "--cases", str(self.cases), "--frames", str(self.frames), *shlex.split(self.sampling))
+
     def result(self, name: str, seed: int) -> Path:
-        """The measurement of one run."""
-        return self.work / f"{name}-{seed}.json"
+        """The measurement of one run; another place for each way to measure, so that rows are never mixed."""
+        return self.work / f"{name}-{seed}-{crc32(shlex.join(self.measuring).encode()):08x}.json"
 
 
 def commands(plan: Plan, name: str, seed: int) -> Iterator[Sequence[str]]:
@@ -77,9 +84,7 @@ def commands(plan: Plan, name: str, seed: int) -> Iterator[Sequence[str]]:
     data = ("--data", str(plan.data), "--init", str(plan.init), "--seed", str(seed))
     into = ("--out", str(run), "--checkpoint", str(checkpoint), "--validate-every", "0")
     yield "train.finetune", "--preset", "demo", *data, *plan.budget, *VARIANTS[name].switches, *into
-    meters = ("--meter", str(plan.meter), "--mouth-meter", str(plan.mouth_meter))
-    cases = ("--cases", str(plan.cases), "--frames", str(plan.frames), *shlex.split(plan.sampling))
-    yield "train.evaluate", "--checkpoint", str(checkpoint), *meters, *cases, "--out", str(plan.result(name, seed))
+    yield "train.evaluate", "--checkpoint", str(checkpoint), *plan.measuring, "--out", str(plan.result(name, seed))
 
 
 Results = dict[str, list[list[Score]]]
@@ -138,9 +143,13 @@ def _difference(score: Score, base: Score) -> Score:
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/ablation"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Markdown file for the table.")
 @click.option("--only", type=click.Choice(list(VARIANTS)), multiple=True, help="Rows to make; default: all.")
-@click.option("--seeds", default=3, show_default=True)
-@click.option("--cases", default=40, show_default=True, help="Held-out people of each measurement.")
-@click.option("--frames", default=26, show_default=True, help="Of each case; a --frames after -- is of training.")
+@click.option("--seeds", default=3, show_default=True, help="Runs of each row, with the seeds 1 and up.")
+@click.option(
+    "--cases", type=click.IntRange(1), default=40, show_default=True, help="Held-out people of each measurement."
+)
+@click.option(
+    "--frames", type=click.IntRange(2), default=26, show_default=True, help="Of each case; after --: of training."
+)
 @click.argument("budget", nargs=-1, type=click.UNPROCESSED)
 def main(out: Path, only: tuple[str, ...], seeds: int, budget: tuple[str, ...], **how: Path) -> None:
     """Train and measure every variant; further arguments, such as --steps 500, go to train.finetune."""

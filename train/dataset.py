@@ -83,11 +83,11 @@ class ExampleOptions:
 
 
 class Draw(NamedTuple):
-    """What is random in an example. affine, before: of a face clip's frames, and of its reference picture. window: the
-    frames taken. other: a frame outside the window, where there is one."""
+    """What is random in an example. affine, reference: maps of a face clip's frames and of its reference picture.
+    window: the frames taken. other: a frame outside the window, where there is one."""
 
     affine: Affine
-    before: Affine
+    reference: Affine
     window: range
     other: int
     flip: bool
@@ -133,8 +133,8 @@ class _Examples(Dataset[Example]):
         window = range(start, start + options.span, options.stride)
         others = [k for k in range(entry.frames) if not window[0] <= k <= window[-1]] or range(entry.frames)
         other, flip = int(rng.choice(others)), bool(rng.random() < 0.5 and options.flip)
-        before = _between(affine, options.maps.sample(rng), options.apart * rng.random())
-        return Draw(affine, before, window, other, flip)
+        reference = _between(affine, options.maps.sample(rng), options.apart * rng.random())
+        return Draw(affine, reference, window, other, flip)
 
     def _finish(
         self,
@@ -145,15 +145,15 @@ class _Examples(Dataset[Example]):
         motion: Motion,
         mask: np.ndarray,
     ) -> Example:
-        """Mirror, draw the poses, and name the pixels. boxes: of the reference picture and of the other frames."""
+        """Mirror, draw the poses, and name the pixels. boxes: of the reference picture, and of the other frames."""
         if draw.flip:
             frames, motion, mask = _flipped(frames), mirror(motion), _flipped(mask)
         poses = np.stack(list(pose_frames(motion, self.options.style)))
-        options, reference = self.options, entry.reference_frame if entry.kind == "face" else draw.other
-        before, place = boxes
+        options, before = self.options, entry.reference_frame if entry.kind == "face" else draw.other
+        reference, place = boxes
         identity = (
-            f"{entry.digest} {draw.window} after {reference} {place.corner} {place.size} in {options.hw}"
-            f"{f' from {before.corner} {before.size}' * (before != place)}"
+            f"{entry.digest} {draw.window} after {before} {place.corner} {place.size} in {options.hw}"
+            f"{f' from {reference.corner} {reference.size}' * (reference != place)}"
             f"{' mirrored' * draw.flip}{' painted' * (entry.kind == 'face' and options.painted)}"
         )
         return Example(entry.key, entry.kind, frames, poses, mask, identity)
@@ -170,20 +170,17 @@ class FaceExamples(_Examples):
 
     def example(self, entry: ClipEntry, variant: int) -> Example:
         draw = self.draw(entry, variant)
-        box, before = self._box(draw.affine), self._box(draw.before)
-        frames, mask = self._pictures(entry, draw.window, before, box)
+        reference, box = self._box(draw.reference), self._box(draw.affine)
+        frames, mask = self._pictures(entry, draw.window, reference, box)
         motion = only_face(read_motion(entry).take([entry.reference_frame, *draw.window]))
-        boxes = [before] + [box] * self.options.frames
-        to_frame = Affine(
-            np.array([each.size for each in boxes]) / entry.hw[::-1], np.array([each.corner for each in boxes], float)
-        )
+        each = [reference] + [box] * self.options.frames
+        to_frame = Affine(np.array([b.size for b in each]) / entry.hw[::-1], np.array([b.corner for b in each], float))
         motion = map_motion(motion, to_frame, self.options.hw)
         area = face_area(motion)[1:]
-        if self.options.apart and area.any():
+        if reference != box and area.any():
             mask[1:] *= area
-        return self._finish(
-            entry, draw, (before, box), frames, motion, mask * mouth_weights(motion, self.options.mouth)
-        )
+        mask *= mouth_weights(motion, self.options.mouth)
+        return self._finish(entry, draw, (reference, box), frames, motion, mask)
 
     def _box(self, affine: Affine) -> Box:
         """The scaled picture in whole pixels, so that frames, poses and mask agree exactly."""
@@ -194,7 +191,7 @@ class FaceExamples(_Examples):
         corner = np.clip((affine.b * whole).round().astype(int), 0, whole - size)
         return Box(tuple(corner.tolist()), tuple(size.tolist()))
 
-    def _pictures(self, entry: ClipEntry, window: range, before: Box, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    def _pictures(self, entry: ClipEntry, window: range, reference: Box, box: Box) -> tuple[np.ndarray, np.ndarray]:
         """Frames `[F + 1, H, W, 3]` and mask `[F + 1, H, W]`, black and zero outside their boxes."""
         hw = self.options.hw
         frames = np.zeros((self.options.frames + 1, *hw, 3), np.uint8)
@@ -203,13 +200,13 @@ class FaceExamples(_Examples):
         frames[1:, *box.part] = _resized(read_frames(entry, window), box.size)
         if self.options.painted:
             whole = np.array(hw[::-1])
-            exact = Affine(np.array(before.size) / whole, np.array(before.corner) / whole)
+            exact = Affine(np.array(reference.size) / whole, np.array(reference.corner) / whole)
             frames[0] = seen_through(read_surround(entry), margins_of(entry.facts), exact, hw)
             mask[0] = 1
         else:
             only = range(entry.reference_frame, entry.reference_frame + 1)
-            frames[0, *before.part] = _resized(read_frames(entry, only), before.size)[0]
-            mask[0, *before.part] = 1
+            frames[0, *reference.part] = _resized(read_frames(entry, only), reference.size)[0]
+            mask[0, *reference.part] = 1
         return frames, mask
 
     def _check(self, entry: ClipEntry) -> None:

@@ -35,7 +35,7 @@ class Stage:
     many frames of the clip. Neighbours look alike, so a pair of them hides its noise from each other's eyes and teaches
     little of the pose; frames far apart have only the pose to go by. noise: times the published noise levels.
     only: the kind of clips, where it is one. face_window: size to which face clips are cut. mouth, apart: how much more
-    mouths count, and how far from the frames' face the reference's may be (`MethodSettings`).
+    mouths count, and how far from the frames' face the reference's may be (`MethodSettings`). warm_up: iterations.
     """
 
     name: str
@@ -65,17 +65,18 @@ class Stage:
         return (*sizes, *counts, *rates, *weights, *kinds, *faces, "--validate-every", "0")
 
 
-_FACE: HW = (96, 96)
+_FACE_WINDOW: HW = (96, 96)
+_MOUTHS = {"face_window": _FACE_WINDOW, "warm_up": 20}
 
 STAGES = (
     Stage("small-dancers", (192, 128), 2, 5, 600, 5e-4, draws=2, noise=1, only="body"),
     Stage("small-poses", (192, 128), 2, 5, 750, 5e-4, draws=4, only="body"),
     Stage("pictures", DEMO_HW, 2, 2, 1910, 4e-4, draws=2),
-    Stage("faces", DEMO_HW, 2, 8, 517, 5e-4, draws=2, only="face", face_window=_FACE),
-    Stage("mixed", DEMO_HW, 2, 4, 700, 5e-4, draws=2, schedule="cosine", face_window=_FACE),
-    Stage("mouths", DEMO_HW, 2, 8, 231, 5e-4, draws=2, only="face", face_window=_FACE, mouth=20, warm_up=20),
-    Stage("heads", DEMO_HW, 2, 8, 597, 5e-4, 2, only="face", face_window=_FACE, mouth=10, apart=0.35, warm_up=20),
-    Stage("together", DEMO_HW, 2, 4, 320, 5e-4, 2, 8, "cosine", face_window=_FACE, mouth=10, apart=0.35, warm_up=20),
+    Stage("faces", DEMO_HW, 2, 8, 517, 5e-4, draws=2, only="face", face_window=_FACE_WINDOW),
+    Stage("mixed", DEMO_HW, 2, 4, 700, 5e-4, draws=2, schedule="cosine", face_window=_FACE_WINDOW),
+    Stage("mouths", DEMO_HW, 2, 8, 231, 5e-4, draws=2, only="face", **_MOUTHS, mouth=20),
+    Stage("heads", DEMO_HW, 2, 8, 597, 5e-4, draws=2, only="face", **_MOUTHS, mouth=10, apart=0.35),
+    Stage("together", DEMO_HW, 2, 4, 320, 5e-4, draws=2, schedule="cosine", **_MOUTHS, mouth=10, apart=0.35),
 )
 
 

@@ -1,4 +1,4 @@
-"""Measure a checkpoint on the drawn world: `python -m train.evaluate --checkpoint FOLDER --meter FILE --out FILE`.
+"""Measure a checkpoint on the drawn world: `python -m train.evaluate --checkpoint FOLDER ...`.
 
 A case is a person and a voice that no training clip has: their portrait is the reference, a dance with speech says what
 is to be shown, and the truth of every frame is known. The product's own sampler renders it.
@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from apvgen.backbones import protocol
@@ -22,7 +21,7 @@ from apvgen.backbones.controlnext_svd import ControlNeXtSVD, Networks
 from apvgen.backbones.protocol import Backbone
 from apvgen.files import complete_or_absent
 from apvgen.media import write_video
-from apvgen.model.checkpoint import load_models, read_info
+from apvgen.model.checkpoint import read_info
 from apvgen.sampler.settings import Memory, Settings
 from apvgen.types import HW, Motion
 from train.keypoint_meter import KeypointMeter, load_meter, measure
@@ -96,10 +95,14 @@ def score(frames: np.ndarray, truth: Shot, true_frames: np.ndarray, mask: np.nda
 
 
 def correlation(measured: np.ndarray, true: np.ndarray) -> float:
-    """Pearson's, of `[T]` each; NaN where the true mouth hardly moves, 0 where only the measured one stays still."""
-    if true.std() < LEAST_SPEECH:
+    """Pearson's, of `[T]` each, over the frames where the measured one is a number.
+
+    NaN where the true mouth hardly moves or nothing was measured, 0 where only the measured one stays still.
+    """
+    known = np.isfinite(measured)
+    if true.std() < LEAST_SPEECH or known.sum() < 2:
         return float("nan")
-    return float(np.corrcoef(measured, true)[0, 1]) if measured.std() > 0 else 0.0
+    return float(np.corrcoef(measured[known], true[known])[0, 1]) if measured[known].std() > 0 else 0.0
 
 
 def recognised(frames: np.ndarray, motion: Motion, number: int) -> bool:
@@ -125,7 +128,7 @@ def summary(scores: Sequence[Score]) -> dict[str, dict[str, float]]:
     for name in (field.name for field in fields(Score)):
         values = np.array([getattr(each, name) for each in scores])
         known = np.isfinite(values)
-        values = values[known] if known.any() else values[:1]
+        values = values[known] if known.any() else np.array([np.nan])  # of which all figures are NaN
         low, high = np.quantile(rng.choice(values, (_BOOTSTRAPS, len(values))).mean(1), (0.025, 0.975))
         told[name] = {"mean": float(values.mean()), "low": float(low), "high": float(high), "cases": int(known.sum())}
     return told
@@ -160,11 +163,18 @@ def evaluate(backbone: Backbone, meters: Meters, cases: Cases, videos: Path | No
 @click.option("--meter", type=click.Path(path_type=Path), required=True, help="What train.keypoint_meter wrote.")
 @click.option("--mouth-meter", type=click.Path(path_type=Path), required=True, help="Of train.mouth_meter.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
-@click.option("--cases", default=40, show_default=True, help="Held-out people, each with a dance and a voice.")
-@click.option("--frames", default=26, show_default=True, help="Of each case, at 25 a second.")
+@click.option(
+    "--cases",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Held-out people, each with a dance and a voice.",
+)
+@click.option("--frames", type=click.IntRange(2), default=26, show_default=True, help="Of each case, at 25 a second.")
 @click.option("--schedule", default="align-your-steps-10", show_default=True)
 @click.option("--guidance", type=float, show_default="the checkpoint's")
 @click.option("--initial-noise", type=float, show_default="the checkpoint's")
+@click.option("--losses/--no-losses", default=True, help="Measure the networks too, by region of the picture.")
 @click.option("--videos", type=click.Path(path_type=Path), help="Folder for videos: the truth beside the result.")
 def main(checkpoint: Path, meter: Path, mouth_meter: Path, out: Path, videos: Path | None, **how: Any) -> None:
     """Measure a checkpoint on people and voices that it has never seen."""
@@ -177,13 +187,13 @@ def main(checkpoint: Path, meter: Path, mouth_meter: Path, out: Path, videos: Pa
     )
     backbone = ControlNeXtSVD(Networks(info, Memory()), sampling)
     cases = Cases(info.hw, range(how["cases"]), how["frames"])
-    regions = RegionMeter(load_models(info, "cpu", torch.float32), info.face_style)
+    regions = RegionMeter(info, backbone.networks.resources.device) if how["losses"] else None
     meters = Meters(load_meter(meter), load_mouth_meter(mouth_meter), regions)
     done = list(tqdm(evaluate(backbone, meters, cases, videos), total=how["cases"], unit="case"))
     write_report(out, {"made_by": backbone.describe(), "frames": how["frames"], **told_of(done)})
     for name, figure in summary(done).items():
         click.echo(
-            f"{name:<10}{figure['mean']:.3f}  [{figure['low']:.3f}, {figure['high']:.3f}]  {figure['cases']} cases"
+            f"{name:<13}{figure['mean']:.3f}  [{figure['low']:.3f}, {figure['high']:.3f}]  {figure['cases']} cases"
         )
 
 

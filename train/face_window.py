@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -45,11 +46,12 @@ def _corner(poses: torch.Tensor, hw: HW, side: int) -> tuple[int, int]:
 def _start(reference: torch.Tensor, frames: torch.Tensor, length: int, side: int) -> int:
     """reference, frames: bool `[side of the picture]`, where something is drawn."""
     low, high = _ends(reference | frames)
-    start = (low + high - length) / 2
+    start = round((low + high - length) / 2 / side)
     if frames.any():
         low, high = _ends(frames)
-        start = min(max(start, high - length), low)
-    return min(max(round(start / side) * side, 0), len(frames) - length)
+        first, last = sorted((math.ceil((high - length) / side), low // side))
+        start = min(max(start, first), last)
+    return min(max(start * side, 0), len(frames) - length)
 
 
 def _ends(drawn: torch.Tensor) -> tuple[int, int]:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import cv2
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -27,6 +29,8 @@ from apvgen.process import keep_freed_memory
 from apvgen.types import HW
 from train.shards import ClipEntry, open_shards, read_frames, read_motion
 from train.small_run import LossOf, Pace, SmallRun, ahead, finish
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SEEN_HW: HW = (192, 128)
 CELL = 4
@@ -119,20 +123,30 @@ class Stills(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(xy.astype(np.float32))
 
 
-def worsened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float32 `[H, W, 3]` in [0, 255], blurred, noisy and of another contrast, to float32 in [0, 1]."""
-    blurred = cv2.GaussianBlur(picture, None, max(rng.uniform(-0.5, _MOST_BLUR), 1e-3))
+def worsened(picture: np.ndarray, rng: np.random.Generator, most_blur: float = _MOST_BLUR) -> np.ndarray:
+    """float32 `[H, W, 3]` in [0, 255], noisy, of another contrast and mostly blurred, to float32 in [0, 1].
+
+    most_blur: deviation in pixels.
+    """
+    blurred = cv2.GaussianBlur(picture, None, max(rng.uniform(-most_blur / 3, most_blur), 1e-3))
     noisy = blurred + rng.uniform(0, _MOST_NOISE) * rng.standard_normal(picture.shape, np.float32)
     return (noisy * rng.uniform(0.8, 1.2) + rng.uniform(-25, 25)).clip(0, 255).astype(np.float32) / 255
 
 
 def load_meter(path: Path) -> KeypointMeter:
     """The detector that this module's command wrote; raises CheckpointError."""
+    return load_network(KeypointMeter(), path, "train.keypoint_meter")
+
+
+def load_network(network: Network, path: Path, maker: str) -> Network:
+    """A network with the weights that the command `maker` wrote; raises CheckpointError for a missing or other file."""
     if not path.is_file():
-        raise CheckpointError(f"{path} is missing; make it with python -m train.keypoint_meter.")
-    meter = KeypointMeter()
-    meter.load_state_dict(load_file(path))
-    return meter.eval()
+        raise CheckpointError(f"{path} is missing; make it with python -m {maker}.")
+    try:
+        network.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is not what python -m {maker} writes; give that file.") from error
+    return network.eval()
 
 
 def _block(before: int, after: int, stride: int = 1) -> nn.Module:

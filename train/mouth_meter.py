@@ -15,14 +15,14 @@ import click
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from apvgen.errors import CheckpointError
 from apvgen.files import complete_or_absent
 from apvgen.process import keep_freed_memory
 from apvgen.types import HW, Motion
+from train.keypoint_meter import load_network, worsened
 from train.small_networks import DEMO_HW
 from train.small_run import LossOf, Pace, SmallRun, finish
 from train.synthetic.shots import shot
@@ -38,8 +38,8 @@ _SCALE = 20.0
 _SEED = 7
 _FRAMES, _FPS = 8, Fraction(3)
 """Of each clip that is learned from, far apart."""
-_MOST_BLUR, _MOST_NOISE, _MOST_SHIFT = 2.0, 12.0, 1.0
-"""Deviations in pixels of a mouth's picture and in levels of 255; pixels."""
+_MOST_BLUR, _MOST_SHIFT = 2.0, 1.0
+"""Pixels of a mouth's picture; the first is a deviation."""
 
 
 class MouthMeter(nn.Module):
@@ -122,18 +122,12 @@ def _worsened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     shift = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
     shift[:, 2] = rng.uniform(-_MOST_SHIFT, _MOST_SHIFT, 2)
     moved = cv2.warpAffine(np.ascontiguousarray(mirrored), shift, MOUTH_HW[::-1], borderMode=cv2.BORDER_REPLICATE)
-    blurred = cv2.GaussianBlur(moved, None, max(rng.uniform(-0.5, _MOST_BLUR), 1e-3))
-    noisy = blurred + rng.uniform(0, _MOST_NOISE) * rng.standard_normal(picture.shape, np.float32)
-    return (noisy * rng.uniform(0.8, 1.2) + rng.uniform(-25, 25)).clip(0, 255).astype(np.float32)
+    return 255 * worsened(moved, rng, _MOST_BLUR)
 
 
 def load_mouth_meter(path: Path) -> MouthMeter:
     """The network that this module's command wrote; raises CheckpointError."""
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing; make it with python -m train.mouth_meter.")
-    meter = MouthMeter()
-    meter.load_state_dict(load_file(path))
-    return meter.eval()
+    return load_network(MouthMeter(), path, "train.mouth_meter")
 
 
 def _losses(mouths: Mouths, batch: int, seed: int) -> LossOf:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from apvgen.config import FaceStyle
-from apvgen.model.models import Models
+from apvgen.model.checkpoint import CheckpointInfo, load_models
 from apvgen.pose import pose_frames
 from apvgen.types import Motion
 from train.encode import Encoded, Encoder
@@ -37,16 +36,17 @@ class RegionLoss:
 
 
 class RegionMeter:
-    """The networks of a checkpoint, in float32, and what they are measured with. style: of the faces in its poses."""
+    """The networks of a checkpoint, loaded once more: weights in float32, computed in bfloat16 as in training."""
 
-    def __init__(self, models: Models, style: FaceStyle) -> None:
+    def __init__(self, info: CheckpointInfo, device: torch.device) -> None:
+        models = load_models(info, device, torch.float32)
         self._denoiser = Denoiser(models.unet, models.control).eval()
         self._encoder = Encoder(models.vae, models.image_encoder)
-        self._style = style
+        self._style, self._device = info.face_style, device
 
     @torch.inference_mode()
     def measure(self, truth: Shot, frames: np.ndarray, mask: np.ndarray) -> RegionLoss:
-        """frames: RGB uint8 `[T, H, W, 3]` of the shot. mask: uint8 `[T, H, W]`, 255 on the person."""
+        """frames: RGB uint8 `[T, H, W, 3]` of the shot, at least two. mask: uint8 `[T, H, W]`, 255 on the person."""
         reference = portrait(truth.figure.person, truth.figure.hw)
         shown = _tensor(np.concatenate([reference.image[None], frames]))
         poses = _tensor(np.stack([*self._poses(reference.motion), *self._poses(truth.motion)]))
@@ -66,12 +66,12 @@ class RegionMeter:
         return [masked_mean(squared, weight[None]).item() for weight in weights]
 
     def _squared(self, known: Encoded, poses: torch.Tensor, sigma: float) -> torch.Tensor:
-        noise = torch.randn(known.latents.shape, generator=torch.Generator().manual_seed(0))
-        level = torch.tensor([sigma])
-        seen = [noised(known.latents, noise, level), known.image[:, None].expand_as(known.latents)]
-        with torch.autocast("cpu", torch.bfloat16):
-            told = self._denoiser(torch.cat(seen, 2), timestep_of(level), known.embedding, poses, torch.ones(1))
-        return (told.float() - velocity_target(known.latents, noise, level)) ** 2
+        noise = torch.randn(known.latents.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        level = torch.tensor([sigma], device=self._device)
+        seen = torch.cat([noised(known.latents, noise, level), known.image[:, None].expand_as(known.latents)], 2)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            told = self._denoiser(seen, timestep_of(level), known.embedding, poses.to(self._device), level**0)
+        return ((told.float() - velocity_target(known.latents, noise, level)) ** 2).cpu()
 
 
 def regions_of(motion: Motion, mask: np.ndarray) -> np.ndarray:

@@ -205,6 +205,12 @@ for (const name of ["change", "focusout"]) {
   });
 }
 
+document.addEventListener("focusin", (event) => {
+  if (event.target !== field()) return;
+  typed = null;
+  if (playing) pause(); // it would write over what is typed
+});
+
 document.addEventListener("pointerdown", (event) => {
   if (playing && [slider(), field()].includes(event.target)) pause();
 });
