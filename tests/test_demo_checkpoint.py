@@ -60,8 +60,11 @@ def test_the_person_moves_to_the_pose(held_out):
 
 
 def test_lips_follow_the_voice():
-    """What changes around the mouth from frame to frame is what changes in the truth; a still mouth would give 0."""
-    truth = shot("speaking_dancer", 0, 4, read_info(DEMO).hw, 6, Fraction(5), split="held_out")
+    """What changes around the mouth from frame to frame is what changes in the truth.
+
+    The photo standing still gives -0.05 here, an earlier checkpoint whose lips did not follow 0.05, this one 0.50.
+    """
+    truth = shot("speaking_dancer", 0, 1, read_info(DEMO).hw, 6, Fraction(5), split="held_out")
     backbone = ControlNeXtSVD(Networks(read_info(DEMO), Memory()), Settings(schedule="align-your-steps-4"))
     made = render(backbone, truth)
     changes = [
@@ -69,4 +72,4 @@ def test_lips_follow_the_voice():
         for pictures in (mouth_pictures(frames, truth.motion) for frames in (made, truth.frames()[0]))
     ]
     assert np.ptp(truth.opening) > 0.05
-    assert np.corrcoef(*(change.ravel() for change in changes))[0, 1] > 0.25
+    assert np.corrcoef(*(change.ravel() for change in changes))[0, 1] > 0.3
