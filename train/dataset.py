@@ -176,10 +176,10 @@ class FaceExamples(_Examples):
         each = [reference] + [box] * self.options.frames
         to_frame = Affine(np.array([b.size for b in each]) / entry.hw[::-1], np.array([b.corner for b in each], float))
         motion = map_motion(motion, to_frame, self.options.hw)
-        area = face_area(motion)[1:]
-        if reference != box and area.any():
+        if reference != box and (area := face_area(motion)[1:]).any():
             mask[1:] *= area
-        mask *= mouth_weights(motion, self.options.mouth)
+        if self.options.mouth != 1:
+            mask *= mouth_weights(motion, self.options.mouth)
         return self._finish(entry, draw, (reference, box), frames, motion, mask)
 
     def _box(self, affine: Affine) -> Box:

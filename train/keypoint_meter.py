@@ -10,27 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset, default_collate
 
-from apvgen.errors import CheckpointError
-from apvgen.files import complete_or_absent
 from apvgen.layouts import BODY18
 from apvgen.process import keep_freed_memory
 from apvgen.types import HW
 from train.shards import ClipEntry, open_shards, read_frames, read_motion
-from train.small_run import LossOf, Pace, SmallRun, ahead, finish
-
-Network = TypeVar("Network", bound=nn.Module)
+from train.small_run import LossOf, Pace, SmallRun, ahead, finish, load_weights, save_weights
 
 SEEN_HW: HW = (192, 128)
 CELL = 4
@@ -135,18 +128,7 @@ def worsened(picture: np.ndarray, rng: np.random.Generator, most_blur: float = _
 
 def load_meter(path: Path) -> KeypointMeter:
     """The detector that this module's command wrote; raises CheckpointError."""
-    return load_network(KeypointMeter(), path, "train.keypoint_meter")
-
-
-def load_network(network: Network, path: Path, maker: str) -> Network:
-    """A network with the weights that the command `maker` wrote; raises CheckpointError for a missing or other file."""
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing; make it with python -m {maker}.")
-    try:
-        network.load_state_dict(load_file(path))
-    except (RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is not what python -m {maker} writes; give that file.") from error
-    return network.eval()
+    return load_weights(KeypointMeter(), path, "train.keypoint_meter")
 
 
 def _block(before: int, after: int, stride: int = 1) -> nn.Module:
@@ -175,8 +157,7 @@ def main(data: Path, out: Path, steps: int, batch: int, rate: float, seed: int) 
     run = SmallRun(KeypointMeter(), Pace(steps, rate))
     stills = Stills(open_shards(data).of_kind("body"), batch, seed)
     finish(run, out.with_suffix(".state.pt"), lambda start: _meter_step(ahead(stills, range(start, steps))))
-    with complete_or_absent(out) as temporary:
-        save_file(run.average.state_dict(), temporary)
+    save_weights(run.average, out)
 
 
 if __name__ == "__main__":

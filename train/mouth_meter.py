@@ -15,16 +15,14 @@ import click
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from apvgen.files import complete_or_absent
 from apvgen.process import keep_freed_memory
 from apvgen.types import HW, Motion
-from train.keypoint_meter import load_network, worsened
+from train.keypoint_meter import worsened
 from train.small_networks import DEMO_HW
-from train.small_run import LossOf, Pace, SmallRun, finish
+from train.small_run import LossOf, Pace, SmallRun, finish, load_weights, save_weights
 from train.synthetic.shots import shot
 
 MOUTH_HW: HW = (12, 20)
@@ -127,7 +125,7 @@ def _worsened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def load_mouth_meter(path: Path) -> MouthMeter:
     """The network that this module's command wrote; raises CheckpointError."""
-    return load_network(MouthMeter(), path, "train.mouth_meter")
+    return load_weights(MouthMeter(), path, "train.mouth_meter")
 
 
 def _losses(mouths: Mouths, batch: int, seed: int) -> LossOf:
@@ -150,8 +148,7 @@ def main(out: Path, clips: int, steps: int, batch: int, rate: float, seed: int) 
     torch.manual_seed(seed)
     run, mouths = SmallRun(MouthMeter(), Pace(steps, rate)), Mouths.drawn(clips)
     finish(run, out.with_suffix(".state.pt"), lambda _start: _losses(mouths, batch, seed))
-    with complete_or_absent(out) as temporary:
-        save_file(run.average.state_dict(), temporary)
+    save_weights(run.average, out)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from diffusers.optimization import get_cosine_schedule_with_warmup
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from apvgen.errors import CheckpointError
 from apvgen.files import complete_or_absent
 from train.batches import Examples
 from train.dataset import BodyExamples, ExampleOptions, FaceExamples
@@ -23,6 +27,8 @@ from train.small_networks import DEMO_HW
 
 LossOf = Callable[[torch.nn.Module, int], torch.Tensor]
 """(network, number of the step) to the loss of that step."""
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 _AVERAGED_FROM = 10
 _SAVE_EVERY = 200
@@ -111,6 +117,23 @@ def finish(run: SmallRun, state: Path, losses_from: Callable[[int], LossOf]) -> 
                 bar.set_postfix(loss=f"{sum(losses[-_TOLD_EVERY:]) / _TOLD_EVERY:.4f}", refresh=False)
             if run.step % _SAVE_EVERY == 0:
                 run.save(state)
+
+
+def save_weights(network: torch.nn.Module, path: Path) -> None:
+    """Write a network's weights, whole or not at all. Raises OutputError for a full disk."""
+    with complete_or_absent(path) as temporary:
+        save_file(network.state_dict(), temporary)
+
+
+def load_weights(network: Network, path: Path, maker: str) -> Network:
+    """A network with the weights that the command `maker` wrote; raises CheckpointError for a missing or other file."""
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; make it with python -m {maker}.")
+    try:
+        network.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is not what python -m {maker} writes; give that file.") from error
+    return network.eval()
 
 
 def open_examples(data: Path, frames: int, seed: int) -> list[Examples]:
